@@ -145,6 +145,8 @@ def history(
     for line in lines:
         for text in _submission_text(line, metric):
             tell(text)
+    if any(line.unseen for line in lines):
+        say(f"nobody may choose trials by test images: xp history {name} --metric val_top1 has what decides")
 
 
 def _submission_text(line: SubmissionLine, metric: str) -> list[str]:
@@ -152,7 +154,9 @@ def _submission_text(line: SubmissionLine, metric: str) -> list[str]:
         return [f"{line.number}  {line.damage}"]
     head = f"{line.number}  {time_text(line.at)}  {line.runs} runs"
     changes = [f"  {text}" for text in (*line.settings, *line.changes)]
-    return [head, *changes, *(f"  {metric} {_result_text(one)}" for one in line.results)]
+    count = f"{line.unseen} {'trial' if line.unseen == 1 else 'trials'}"
+    unseen = [f"  {metric} of {count}: left out"] if line.unseen else []
+    return [head, *changes, *(f"  {metric} {_result_text(one)}" for one in line.results), *unseen]
 
 
 def _result_text(one: CellResult) -> str:

@@ -17,6 +17,7 @@ from engine.analysis.snapshot import one_snapshot
 from engine.errors import HomeError, QueryError, XpError
 from engine.home.paths import Home
 from engine.home.records import read_record
+from engine.inspect.why_tried import tried
 from engine.schedule.lookup import list_runs
 from engine.schedule.submit import list_changes
 from engine.spec.dotted import flatten_settings
@@ -42,7 +43,10 @@ class CellResult:
 
 @dataclass(frozen=True)
 class SubmissionLine:
-    """One submission: number, unix seconds, runs that came, changed or went, settings that changed, results."""
+    """One submission: number, unix seconds, runs that came, changed or went, settings that changed, results.
+
+    `unseen` is how many trials of a search have no result here: nobody may choose by figures of test images.
+    """
 
     number: int
     at: float
@@ -51,18 +55,19 @@ class SubmissionLine:
     settings: tuple[str, ...]
     results: tuple[CellResult, ...]
     damage: str = ""
+    unseen: int = 0
 
     def as_json(self) -> dict[str, Any]:
         about = {"submission": self.number, "submitted_at": self.at, "runs": self.runs, "damage": self.damage or None}
-        changed = {"changes": list(self.changes), "settings": list(self.settings)}
+        changed = {"changes": list(self.changes), "settings": list(self.settings), "trials_left_out": self.unseen}
         return {**about, **changed, "results": [vars(one) for one in self.results]}
 
 
 def read_history(home: Home, experiment: str, metric: str = METRIC) -> list[SubmissionLine]:
     """Return the submissions of an experiment, oldest first; a damaged one says so and stops no other.
 
-    `metric` is what jobs log, such as test_top1 or val_loss. Raises XpError for an unknown experiment, and for a metric
-    that none of its jobs logged although they logged others.
+    `metric` is what jobs log, such as test_top1 or val_loss; of trials no figure of test images is given. Raises
+    XpError for an unknown experiment, and for a metric that none of its jobs logged although they logged others.
     """
     paths = home.records(experiment)
     if not paths:
@@ -75,7 +80,8 @@ def read_history(home: Home, experiment: str, metric: str = METRIC) -> list[Subm
         if isinstance(record, str):
             lines.append(SubmissionLine(int(path.stem), 0.0, 0, (), (), (), record))
             continue
-        lines.append(_line(int(path.stem), record, before, figures))
+        unseen = _trial_arms(record) if "test" in metric else set[str]()
+        lines.append(_line(int(path.stem), record, before, figures, unseen))
         before = record
     return lines
 
@@ -87,13 +93,21 @@ def _read(path: Any) -> dict[str, Any] | str:
         return error.what
 
 
+def _trial_arms(record: Mapping[str, Any]) -> set[str]:
+    """Return the arms of a submission that are trials of a search, and no best that was trained anew."""
+    return {arm for arm, told in tried(record).items() if told["stage"] != "final"}
+
+
 def _line(
-    number: int, record: Mapping[str, Any], before: Mapping[str, Any] | None, figures: Mapping[str, float]
-) -> SubmissionLine:
+    number: int, record: Mapping[str, Any], before: Mapping[str, Any] | None, figures: Mapping[str, float],
+    unseen: set[str],
+) -> SubmissionLine:  # fmt: skip
     changes = list_changes(before, record) if before else ()
     settings = setting_changes(before, record) if before else ()
-    results = tuple(_results(record["runs"], figures))
-    return SubmissionLine(number, float(record["submitted_at"]), len(record["runs"]), changes, settings, results)
+    seen = [run for run in record["runs"] if run["arm"] not in unseen]
+    left = len({run["arm"] for run in record["runs"]} & unseen)
+    about = number, float(record["submitted_at"]), len(record["runs"]), changes, settings
+    return SubmissionLine(*about, tuple(_results(seen, figures)), unseen=left)
 
 
 def setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli import app
-from engine.cli.listing import number_text, time_text
+from engine.cli.listing import _submission_text, number_text, time_text
 from engine.errors import XpError
 from engine.home.paths import Home, open_home
+from engine.inspect.history import SubmissionLine
 from tests.helpers.keeping import make_two
 
 
@@ -68,6 +69,11 @@ def test_history_is_a_table_or_json(home: Home) -> None:
     assert "test_top1 a: - (0 of 1 runs)" in ask(home, "history", "one").stdout
     assert json.loads(ask(home, "history", "one", "--json").stdout)[0]["submission"] == 1
     assert isinstance(ask(home, "history", "none").exception, XpError)
+
+
+def test_history_says_how_many_trials_it_leaves_out() -> None:
+    line = SubmissionLine(1, 0.0, 3, (), (), (), unseen=2)
+    assert _submission_text(line, "test_top1")[-1] == "  test_top1 of 2 trials: left out"
 
 
 def test_tags_and_notes_are_kept_and_shown(home: Home) -> None:

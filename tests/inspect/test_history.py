@@ -10,7 +10,10 @@ import pytest
 
 from engine.collect import collect
 from engine.errors import XpError
+from engine.home.files import write_json
 from engine.home.paths import Home
+from engine.home.records import read_record
+from engine.home.seals import SELF, seal
 from engine.inspect.history import read_history, setting_changes
 from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 
@@ -70,6 +73,25 @@ def test_a_damaged_submission_stops_no_other(home: Home, tmp_path: Path) -> None
     assert "damaged" in first.damage
     assert (second.changes, len(second.results)) == ((), 3)
     assert second.as_json()["damage"] is None
+
+
+def test_trials_have_no_figure_of_test_images(home: Home, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "home", tmp_path / "home" / "cache")
+    shutil.copytree(home.root, copy.root)
+    path = copy.experiment("paper") / "1.json"
+    stages = {"original": "train", "proposed": "final"}
+    trials = [{"trial_arm": arm, "arm": "a", "trial": 0, "stage": stage} for arm, stage in stages.items()]
+    unsealed = {key: value for key, value in read_record(path).items() if key != SELF}
+    write_json(path, seal({**unsealed, "search": {"trials": trials}}))
+    first, second = read_history(copy, "paper")
+    assert ([one.arm for one in first.results], first.unseen, first.as_json()["trials_left_out"]) == (
+        ["proposed"],
+        1,
+        1,
+    )
+    assert (len(second.results), second.unseen) == (3, 0)
+    (first, _) = read_history(copy, "paper", "val_loss")
+    assert ([one.arm for one in first.results], first.unseen) == (["original", "proposed"], 0)
 
 
 def test_an_unknown_experiment_brings_the_nearest(home: Home) -> None:
