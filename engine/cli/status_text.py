@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.render import COLOURS, counts_text, name_job, paused_lines, reason_lines, split_cells
-from engine.inspect.progress_text import LISTED, beat_text, clock_text
+from engine.inspect.progress_text import LISTED, beat_text, clock_text, left_text, time_left
 from engine.inspect.run_views import METRIC, RunView, by_attention
 from engine.inspect.status import ExperimentView, JobView, place_of
 
@@ -26,7 +26,7 @@ NONE = "-"
 def status_table(views: Sequence[ExperimentView], width: int = WIDE, room: int | None = None) -> RenderableType:
     """A row per experiment, what can go on first, then what runs, waits, failed or is paused; `room` in lines."""
     most = LISTED if room is None else FEW
-    notes = [Text(f"  searching: {view.experiment}: {arm}") for view in views for arm in view.searched[:most]]
+    notes = [line for view in views for line in _search_lines(view, most)]
     notes += [line for view in views for line in _running_lines(view, most)]
     notes += [line for view in views for line in reason_lines(view, most)]
     ordered = sorted(views, key=lambda view: not view.is_moving)
@@ -47,10 +47,16 @@ def _experiment_rows(views: Sequence[ExperimentView], width: int) -> Table:
     for head in heads if width >= WIDE else (head for head in heads if head != "jobs"):
         table.add_column(head)
     for view in views:
-        left = clock_text(view.seconds_left) if view.is_moving else NONE
+        left = time_left(view) or NONE
         jobs = [counts_text(view.jobs)] if width >= WIDE else []
         table.add_row(view.experiment, counts_text(view.runs), *jobs, f"{view.share:.0%}", left)
     return table
+
+
+def _search_lines(view: ExperimentView, most: int) -> list[Text]:
+    """Say how far an open search is: one that has ended asks for nothing more."""
+    arms = view.searched[:most] if view.is_searching else ()
+    return [Text(f"  searching: {'' if arm.arm == view.experiment else f'{view.experiment}: '}{arm}") for arm in arms]
 
 
 def _running_lines(view: ExperimentView, most: int) -> list[Text]:
@@ -85,9 +91,12 @@ def experiment_screen(
 def _head_lines(view: ExperimentView) -> list[Text]:
     title = f": {view.title}" if view.title and view.title != view.experiment else ""
     counts = Text("  runs: ").append_text(counts_text(view.runs)).append("; jobs: ").append_text(counts_text(view.jobs))
-    left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
     searched = [_one_line(Text(f"  search: {arm}")) for arm in view.searched]
-    return [_one_line(Text(f"{view.experiment}{title}", "bold")), counts.append(f"; {view.share:.0%}{left}"), *searched]
+    return [
+        _one_line(Text(f"{view.experiment}{title}", "bold")),
+        counts.append(f"; {view.share:.0%}{left_text(view)}"),
+        *searched,
+    ]
 
 
 def run_table(runs: Sequence[RunView], width: int = WIDE, chosen: int | None = None, *, ids: bool = True) -> Table:

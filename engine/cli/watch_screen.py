@@ -13,7 +13,7 @@ from engine.cli.run_curves import draw_curves, read_curves
 from engine.cli.status_text import WIDE, run_table
 from engine.cli.watcher import Watcher
 from engine.inspect.logs import tail_log
-from engine.inspect.progress_text import clock_text
+from engine.inspect.progress_text import left_text, time_left
 from engine.spec.job_kinds import kind_in_id
 
 LEAST_ROWS = 4
@@ -59,8 +59,7 @@ def _head(watcher: Watcher) -> list[Text]:
     if watcher.name is None or view is None:
         count = len(watcher.views)
         return [_line(Text(f"{count} experiment{'' if count == 1 else 's'}", "bold")), *trouble]
-    left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
-    head = Text(f"{view.experiment}  ", "bold").append(f"{view.share:.0%}{left}; runs: ")
+    head = Text(f"{view.experiment}  ", "bold").append(f"{view.share:.0%}{left_text(view)}; runs: ")
     return [_line(head.append_text(counts_text(view.runs))), *trouble]
 
 
@@ -73,7 +72,7 @@ def _rows(watcher: Watcher, width: int, room: int) -> Table:
     for head in ("experiment", "runs", "progress", "left"):
         table.add_column(head, no_wrap=True, overflow="ellipsis")
     for at, view in enumerate(watcher.views[first : first + room], first):
-        left = clock_text(view.seconds_left) if view.is_moving else "-"
+        left = time_left(view) or "-"
         style = "reverse" if at == watcher.row else ""
         table.add_row(view.experiment, counts_text(view.runs), f"{view.share:.0%}", left, style=style)
     return table

@@ -16,6 +16,20 @@ def clock_text(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
+def time_left(view: ExperimentView) -> str:
+    """Return `8s`; `over 8s` while a search is open, whose next trials are not known; "" where no time is known."""
+    if not view.is_moving:
+        return ""
+    least = clock_text(view.seconds_left)
+    return least if not view.is_searching else f"over {least}" if round(view.seconds_left) else ""
+
+
+def left_text(view: ExperimentView) -> str:
+    """Return `, about 8s left` to end a sentence with, "" where no time is known."""
+    left = time_left(view)
+    return f", {left if view.is_searching else f'about {left}'} left" if left else ""
+
+
 def size_text(count: float) -> str:
     """Return bytes as `3.4 MB` (powers of ten, as disks are sold)."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -28,9 +42,11 @@ def size_text(count: float) -> str:
 def progress_line(view: ExperimentView) -> str:
     """One line without colours or cursor moves, for logs and pipes."""
     done, whole = view.jobs.get("done", 0), sum(view.jobs.values())
-    left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
+    if view.is_searching and not whole:
+        return f"{view.experiment}: searching, no trial is asked for yet"
+    jobs = f"{done}/{whole} jobs{' so far' if view.is_searching else ''}"
     now = "".join(f"; {job.title}: {beat_text(job)}" for job in view.running[:LISTED])
-    return f"{view.experiment}: {done}/{whole} jobs, {view.share:.0%}{left}{now}"
+    return f"{view.experiment}: {jobs}, {view.share:.0%}{left_text(view)}{now}"
 
 
 def beat_text(job: JobView) -> str:

@@ -31,6 +31,7 @@ FAILING = ("failed", "cancelled")
 MOVING = ("queued", "running")
 BEGUN = ("paused", "queued")
 MOST = 1000  # jobs of a kind that are told one by one
+MOST_OPEN = 0.99  # of the work of a search that is open
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,21 @@ class ExperimentView:
 
     @property
     def share(self) -> float:
-        """How much of the work is done; what was begun and waits or is paused counts as far as it came."""
+        """How much of the work is done; what was begun and waits or is paused counts as far as it came.
+
+        While a search is open, this is of as much as it has asked for: its jobs are not all of its work.
+        """
         at_work = (*self.running, *self.begun)
         done = self.seconds.get("done", 0.0) + sum(job.seconds * job.share for job in at_work)
-        return min(1.0, done / (sum(self.seconds.values()) or 1.0))
+        known = min(1.0, done / (sum(self.seconds.values()) or 1.0))
+        return known * self._asked_share if self.is_searching else known
+
+    @property
+    def _asked_share(self) -> float:
+        """How many of its trials a search has asked for: never all, as long as it is open."""
+        asked = sum(arm.asked for arm in self.searched)
+        so_far = sum(arm.done + arm.open + arm.failed for arm in self.searched)
+        return min(MOST_OPEN, so_far / asked) if asked else 0.0
 
     @property
     def running(self) -> list[JobView]:
@@ -193,6 +205,7 @@ class ExperimentView:
             "runs": self.runs,
             "jobs": self.jobs,
             "share": round(self.share, 4),
+            "is_searching": self.is_searching,
             "seconds_left": round(self.seconds_left, 1) if self.is_moving else 0.0,
             "running": [_job_json(job) for job in self.running],
             "waiting": [_job_json(job) for job in self.waiting],

@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from engine.cli.status_text import experiment_screen, next_lines, place_text, plain_runs, run_table, status_table
 from engine.inspect.run_views import RunView
 from engine.inspect.status import Beat, ExperimentView, JobView
+from engine.schedule.searched import ArmProgress
 
 
 def job(name: str = "train-1", state: str = "running", **more: Any) -> JobView:
@@ -52,6 +53,22 @@ def test_a_status_is_never_more_than_a_screen(count: int, failed: int, width: in
     lines = shown(status_table(views, width, room), width)
     assert len(lines) <= room
     assert max(map(len, lines)) <= width
+
+
+def test_only_an_open_search_is_said_to_search_and_its_name_stands_once() -> None:
+    arms = (ArmProgress("s1", 4, 1, 1, 0, 0, ()), ArmProgress("wide", 4, 1, 1, 0, 0, ()))
+    told = shown(status_table([view("s1", is_searching=True, searched=arms), view("over", searched=arms)], 100))
+    assert [line for line in told if "search" in line] == [
+        "  searching: s1: 1 of 4 trials done, 1 open",
+        "  searching: s1: wide: 1 of 4 trials done, 1 open",
+    ]
+
+
+def test_no_screen_says_that_nothing_is_left_of_an_open_search() -> None:
+    arms = (ArmProgress("s1", 4, 2, 0, 0, 0, ()),)
+    one = view("s1", is_searching=True, searched=arms)
+    assert shown(status_table([one], 100))[1].split()[-2:] == ["50%", "-"]
+    assert shown(experiment_screen(one, [], [], 100))[1] == "  runs: 2 done; jobs: 3 done; 50%"
 
 
 def test_what_can_go_on_comes_first_and_the_rest_is_counted() -> None:

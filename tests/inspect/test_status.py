@@ -23,6 +23,7 @@ from engine.inspect.progress_text import beat_text, progress_line
 from engine.inspect.status import Beat, ExperimentView, JobView, find_trouble, read_status, title_of
 from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from engine.schedule.lookup import find_experiment, find_match
+from engine.schedule.searched import ArmProgress
 from engine.schedule.worker.lock import take_lock
 from store.queue import Owners, Queue, Verdict
 from tests.helpers.queueing import Probe, make_home, submit_probes
@@ -344,6 +345,26 @@ def test_a_share_weighs_jobs_by_their_seconds() -> None:
     assert _view(_job(seconds=900.0), seconds={"done": 100.0}).share == 1.0
 
 
+def test_an_open_search_is_never_whole_and_its_jobs_are_as_much_as_it_asked_for() -> None:
+    arms = (ArmProgress("a", 4, 1, 0, 1, 1, ()), ArmProgress("b", 4, 0, 0, 0, 0, ()))
+    about: dict[str, Any] = {"jobs": {"done": 2}, "seconds": {"done": 20.0}}
+    assert _view(**about, searched=arms, is_searching=True).share == pytest.approx(0.25)
+    assert _view(**about, searched=arms).share == 1.0
+    done = (ArmProgress("a", 1, 1, 0, 0, 0, ()),)
+    assert _view(**about, searched=done, is_searching=True).share < 0.995, "its best may be trained anew"
+
+
+def test_lines_claim_no_time_for_trials_that_are_to_be_asked_for() -> None:
+    arms = (ArmProgress("a", 4, 2, 0, 0, 0, ()),)
+    about: dict[str, Any] = {"is_searching": True, "searched": arms}
+    done = {"jobs": {"done": 2}, "seconds": {"done": 20.0}}
+    assert progress_line(_view(jobs={}, **about)) == "paper: searching, no trial is asked for yet"
+    assert progress_line(_view(**done, **about)) == "paper: 2/2 jobs so far, 50%"
+    waits: dict[str, Any] = {"jobs": {"queued": 2}, "seconds": {"queued": 20.0}, "waiting_seconds": {"train": 20.0}}
+    assert progress_line(_view(**waits, **about)) == "paper: 0/2 jobs so far, 0%, over 20s left"
+    assert progress_line(_view(**waits)) == "paper: 0/2 jobs, 0%, about 20s left"
+
+
 def test_jobs_are_listed_by_how_they_stand() -> None:
     view = _view(*(_job(state) for state in ("running", "failed", "cancelled", "queued", "paused")))
     assert [job.state for job in view.running] == ["running"]
@@ -358,7 +379,8 @@ def test_a_view_is_whole_in_json() -> None:
            "step": 19, "steps": 38, "epoch": 1, "epochs": 4, "rate": 812.4, "loss": 1.25, "slot": "",
            "node": ""}  # fmt: skip
     assert told == {
-        "experiment": "paper", "runs": {"running": 1}, "jobs": {"running": 1}, "share": 0.475, "seconds_left": 44.2,
+        "experiment": "paper", "runs": {"running": 1}, "jobs": {"running": 1}, "share": 0.475,
+        "is_searching": False, "seconds_left": 44.2,
         "running": [job], "waiting": [], "failures": [],
     }  # fmt: skip
     assert _view(waiting_seconds={"train": 50.0}).as_json()["seconds_left"] == 0.0

@@ -73,7 +73,8 @@ def show_home(asked: Asked) -> View:
 
 def describe(view: ExperimentView) -> Line:
     """Return an experiment as a row."""
-    left = view.seconds_left if view.is_moving and view.jobs else None
+    # Of an open search nobody knows what its next trials take.
+    left = view.seconds_left if view.is_moving and view.jobs and not view.is_searching else None
     states = [Counted(state, view.runs[state]) for state in RUN_ORDER if view.runs.get(state) and state != "done"]
     return Line(
         view.experiment, view.title if view.title != view.experiment else "", view.submitted_at, view.share,
