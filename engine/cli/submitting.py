@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli.base import say
 from engine.errors import XpError
@@ -137,14 +138,40 @@ def _submit_spec(spec: Spec, home: Home, asked: Asked, priority: int | None, tri
     if asked.only:
         filling = _hold_others(made, asked.only)
     done = submit_plan(made, home, priority, filling, trial_of)
-    say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
+    has_others = not done.trials or done.new or done.done or filling.held
+    jobs = f"{done.new} jobs to do, {done.done} done already" if has_others else "no job beside its trials"
+    say(f"{done.name}: {jobs} (submission {done.number})")
     if done.trials:
-        say(f"{done.name}: up to {done.trials} trials are asked for one after the other, by what came of those before")
+        say(f"{done.name}: {_trials_text(home, done)}")
     for line in done.changes:
         say(f"  {line}")
     for line in _tell_paused(home, done.name):
         say(line)
     return done
+
+
+def _trials_text(home: Home, done: Submission) -> str:
+    """Say how many trials are still to be asked for, of all arms; those of a submission before count."""
+    from engine.home.records import read_record
+
+    told = read_record(home.records(done.name)[-1])["search"]
+    left = max(0, done.trials - count_spent(told["trials"], told["asked"]))
+    if not left:
+        return f"all its trials were asked for before: xp status {done.name} says how far they are"
+    more = "" if left == done.trials else " more"
+    what = "trial is asked for" if left == 1 else "trials are asked for one after the other"
+    return f"up to {left}{more} {what}, by what came of those before"
+
+
+def count_spent(trials: Sequence[Mapping[str, Any]], asked: int) -> int:
+    """Return for how many trials nothing more will be asked: those that were, and all of an arm that has no others."""
+    from engine.analysis.searches import EXHAUSTED
+
+    drawn = [one for one in trials if one["stage"] != "final"]
+    over = {one["arm"] for one in drawn if one["why"] == EXHAUSTED}
+    tried = {(one["arm"], one["trial"]) for one in drawn if one["refused"] is None and one["arm"] not in over}
+    spent = Counter(arm for arm, _ in tried)
+    return asked * len(over) + sum(min(asked, count) for count in spent.values())
 
 
 def _tell_paused(home: Home, name: str) -> list[str]:

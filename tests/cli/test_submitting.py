@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.cli.submitting import Asked, load_asked, read_asked
+from engine.cli.submitting import Asked, _trials_text, count_spent, load_asked, read_asked
 from engine.errors import XpError
+from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.schedule.notices import Target, waiting_notices
+from engine.schedule.submit import Submission
 from store.queue import Queue
 from store.queue.submit import HELD
 from tests.cli.test_jobs import QUICKSTART, run
@@ -85,3 +88,32 @@ def test_only_and_fill_and_unknown_arms_are_refused(home: Home) -> None:
     assert isinstance(answer.exception, XpError)
     assert "no arm 'orignal'" in str(answer.exception)
     assert "original" in answer.exception.fix
+
+
+def trial(arm: str, number: int, **more: Any) -> dict[str, Any]:
+    return {"arm": arm, "trial": number, "stage": "train", "why": "tpe", "refused": None, **more}
+
+
+def test_trials_that_were_asked_for_are_not_asked_for_again() -> None:
+    tried = [trial("a", 0), trial("a", 1), trial("a", 1, stage="final"), trial("a", 2, refused="too large")]
+    assert count_spent(tried, 4) == 2
+    rungs = [trial("a", 0), trial("a", 0, why="promoted")]
+    assert count_spent(rungs, 4) == 1, "a longer training of a trial is no other trial"
+
+
+def test_an_arm_whose_grid_is_used_up_is_asked_for_nothing() -> None:
+    assert count_spent([trial("a", 0), trial("a", 1, why="exhausted", refused="none is left"), trial("b", 0)], 4) == 5
+
+
+def test_a_search_that_is_submitted_again_says_what_is_left_of_it(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    done = Submission("study", 1, 0, 0, (), trials=2)
+    for tried, said in (
+        ([], "up to 2 trials are asked for one after the other, by what came of those before"),
+        ([trial("a", 0)], "up to 1 more trial is asked for, by what came of those before"),
+        ([trial("a", 0), trial("a", 1)], "all its trials were asked for before: xp status study says how far they are"),
+    ):
+        home.experiment("study").mkdir(parents=True, exist_ok=True)
+        record: dict[str, Any] = {"name": "study", "submitted_at": 1.0, "priority": 0, "runs": [], "jobs": []}
+        write_json(home.experiment("study") / "1.json", {**record, "search": {"trials": tried, "asked": 2}})
+        assert _trials_text(home, done) == said
