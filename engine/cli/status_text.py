@@ -54,9 +54,16 @@ def _experiment_rows(views: Sequence[ExperimentView], width: int) -> Table:
 
 
 def _search_lines(view: ExperimentView, most: int) -> list[Text]:
-    """Say how far an open search is: one that has ended asks for nothing more."""
+    """Say how far an open search is, and what keeps it from asking: one that has ended asks for nothing more."""
     arms = view.searched[:most] if view.is_searching else ()
-    return [Text(f"  searching: {'' if arm.arm == view.experiment else f'{view.experiment}: '}{arm}") for arm in arms]
+    lines = [Text(f"  searching: {'' if arm.arm == view.experiment else f'{view.experiment}: '}{arm}") for arm in arms]
+    return [*lines, *_problem_lines(view)]
+
+
+def _problem_lines(view: ExperimentView) -> list[Text]:
+    told = view.search_problem.splitlines()
+    head = f"  {view.experiment}: nothing could be asked for at the last look: "
+    return [Text(head + told[0], "red"), *(Text(f"    {line}") for line in told[1:])] if told else []
 
 
 def _running_lines(view: ExperimentView, most: int) -> list[Text]:
@@ -96,6 +103,7 @@ def _head_lines(view: ExperimentView) -> list[Text]:
         _one_line(Text(f"{view.experiment}{title}", "bold")),
         counts.append(f"; {view.share:.0%}{left_text(view)}"),
         *searched,
+        *_problem_lines(view),
     ]
 
 

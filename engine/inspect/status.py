@@ -17,7 +17,7 @@ from engine.home.paths import Home
 from engine.inspect.foreign import tell_foreign
 from engine.launch.process import host_name, seconds_since_start
 from engine.launch.shortages import home_trouble
-from engine.schedule.searched import ArmProgress
+from engine.schedule.searched import ArmProgress, read_problem
 from engine.schedule.searched import read_progress as read_searched
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
@@ -127,6 +127,7 @@ class ExperimentView:
     priority: int = 0
     is_searching: bool = False
     searched: tuple[ArmProgress, ...] = ()
+    search_problem: str = ""  # why the last look at an open search ended in an error
 
     @property
     def is_moving(self) -> bool:
@@ -271,6 +272,7 @@ def _view_experiment(home: Home, row: ExperimentRow, listed: list[JobView]) -> E
     return ExperimentView(
         row.experiment, row.runs, row.jobs, row.seconds, ordered, row.waiting, row.measured, row.title,
         row.submitted_at, row.priority, home.search_mark(row.experiment).exists(), read_searched(home, row.experiment),
+        read_problem(home, row.experiment),
     )  # fmt: skip
 
 

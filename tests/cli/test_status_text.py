@@ -170,3 +170,11 @@ def test_the_next_commands_are_those_that_help(
     jobs: dict[str, int], listed: tuple[JobView, ...], told: list[str]
 ) -> None:
     assert [line.plain for line in next_lines(view("paper", *listed, jobs=jobs))] == told
+
+
+def test_why_a_search_asks_for_nothing_is_told_with_its_fix() -> None:
+    stuck = view(is_searching=True, search_problem="it cannot be drawn\nfix: draw something else")
+    for lines in (shown(status_table([stuck]), 160), shown(experiment_screen(stuck, [], [], 160), 160)):
+        at = next(place for place, line in enumerate(lines) if "nothing could be asked for at the last look" in line)
+        assert lines[at].endswith("it cannot be drawn")
+        assert lines[at + 1].strip() == "fix: draw something else"
