@@ -6,6 +6,8 @@ arms         `extends` between arms, dotted paths
 controls     the controls of pruned arms, in their short form
 cells        every arm at every matrix point, validated once
 search_space  what cannot be searched
+drawn_clashes  axes that draw what others say or draw
+idle_axes    axes that decide nothing
 overlays     what is laid over a spec
 registered   code that installed packages register under short names
 code_places  whole paths to a person's own code, and where a spec names it

@@ -179,7 +179,7 @@ def _arm_to_name(found: Explained, tree: Tree) -> str | None:
     return f"add `{found.path[-1]}: {free[0]}`, or another of the arms"
 
 
-def _heeded(settings: Settings) -> dict[str, Any]:
+def heeded(settings: Settings) -> dict[str, Any]:
     """Return what decides the jobs of a run: without a teacher, what is said of distillation decides nothing."""
     counted = counted_settings(settings)
     if settings.teacher is None:
@@ -195,7 +195,7 @@ def same_points(spec: Spec, layers: Layers) -> list[Problem]:
     """Two points of the matrix that are one for every arm are the same runs twice."""
     cells: dict[str, list[str]] = {}
     for cell in expand_cells(spec):
-        cells.setdefault(cell.cell, []).append(canonical_json(_heeded(cell.settings)))
+        cells.setdefault(cell.cell, []).append(canonical_json(heeded(cell.settings)))
     seen: dict[tuple[str, ...], str] = {}
     problems = []
     for point, texts in cells.items():
@@ -217,7 +217,7 @@ def same_arms(spec: Spec, layers: Layers) -> list[Problem]:
     problems = []
     for arm, cells in groupby(expand_cells(spec), lambda cell: cell.arm):
         space = "" if spec.search is None else repr(spec.search.space_of(arm))
-        texts = (space, *(canonical_json(_heeded(cell.settings)) for cell in cells))
+        texts = (space, *(canonical_json(heeded(cell.settings)) for cell in cells))
         if texts in seen:
             what = f"arm {arm!r} is the same as arm {seen[texts]!r}"
             where = layers.where(("arms", arm), key=True)

@@ -6,6 +6,7 @@ choice are tried, one axis at a time, with what it waits for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,12 +17,23 @@ from pydantic import ValidationError
 from engine.errors import Problem
 from engine.load.arms import ArmPlaces
 from engine.load.cells import cell_problems, explain_all
+from engine.load.drawn_clashes import arm_clash, matrix_clash, space_clash
+from engine.load.idle_axes import idle_axes
 from engine.load.layers import Layers
 from engine.load.messages import path_fix
 from engine.load.repairs import write_value
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
-from engine.spec.cells import CellBuilder, Tree, arm_trees, matrix_points, merge_trees, nest_paths, unknown_part
+from engine.spec.cells import (
+    CellBuilder,
+    Tree,
+    arm_trees,
+    expand_cells,
+    matrix_points,
+    merge_trees,
+    nest_paths,
+    unknown_part,
+)
 from engine.spec.search import BEST, MARK, Axis, Search, listed, waits_for
 from engine.spec.synonyms import hint_word
 from store.metrics import METRICS
@@ -31,6 +43,7 @@ JUDGES = ("source", "root", "options", "most", "label", "boxes", "classes", "bro
 """The words of `data` that decide which images there are, and which of them judge."""
 ASIDE = ("measure", "explain", "resources")
 SAME_ON_VAL = {"test_top1": "val_top1", "test_loss": "val_loss"}
+MOST_POINTS = 100_000  # of a grid: all are gone through for each draw
 MOST_MARK = 12  # letters that a trial's arm has more than its own
 
 
@@ -44,7 +57,8 @@ def search_problems(spec: Spec, layers: Layers) -> list[Problem]:
     priors = [] if axes else list(_prior_problems(spec.search, layers))
     rungs = [] if whole or axes else list(_rung_problems(spec.search, spec, layers))
     tried = [] if whole or axes or rungs else list(_value_problems(spec.search, spec, layers))
-    return [*whole, *axes, *priors, *rungs, *tried]
+    idle = [] if whole or axes or rungs or tried else list(_idle_problems(spec.search, spec, layers))
+    return [*whole, *axes, *priors, *rungs, *tried, *idle]
 
 
 Place = tuple[Path, dict[str, Axis], dict[str, Axis]]  # where it stands, what stands there, the whole space there
@@ -74,9 +88,14 @@ def _metric_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Pro
         yield from (_problem(layers, place, *found) for found in _metric_faults(name, spec))
         if search.direction is None and name in METRICS and METRICS[name].better == "neither":
             yield _problem(layers, place, f"neither more nor less of {name} is better", "write `direction` too")
-    if isinstance(search.direction, list) and len(search.direction) != len(search.metrics):
-        what = f"{len(search.direction)} directions of {len(search.metrics)} metrics"
-        yield _problem(layers, ("search", "direction"), what, "write one for each metric, or leave `direction` away")
+    told = listed(search.direction) if search.direction is not None else []
+    if told and len(told) != len(search.metrics):
+        what = f"{len(told)} direction{'s' if len(told) > 1 else ''} of {len(search.metrics)} metrics"
+        ways = ", ".join(
+            "min" if METRICS[name].better == "lower" else "max" for name in search.metrics if name in METRICS
+        )
+        fix = f"list one for each metric, such as `[{ways}]`, or leave `direction` away"
+        yield _problem(layers, ("search", "direction"), what, fix)
     for name in search.constraint:
         place = ("search", "constraint", name)
         yield from (_problem(layers, place, *found, key=True) for found in _metric_faults(name, spec))
@@ -93,8 +112,15 @@ def _metric_faults(name: str, spec: Spec) -> Iterator[tuple[str, str]]:
     elif metric.is_timed_apart:
         what = f"{name} is a time of whatever else the machine did, and decides nothing"
         yield what, "write `infer_latency` or `macs`"
-    elif name.startswith("val_") and spec.data.split.split("/")[1] in ("0", "00"):
-        yield f"{spec.data.split} has no validation images", "give data.split a validation part"
+    elif name.startswith("val_") and (bare := _blind_split(spec)):
+        yield f"{bare} has no validation images", "give data.split a validation part"
+
+
+def _blind_split(spec: Spec) -> str | None:
+    """Return a split without validation images that an arm has which is searched."""
+    cells = (cell for cell in expand_cells(spec) if spec.search is not None and spec.search.is_searched(cell.arm))
+    splits = (cell.settings.data.split for cell in cells)
+    return next((split for split in splits if int(split.split("/")[1]) == 0), None)
 
 
 # -- of whom ----------------------------------------------------------------------------------------------------------
@@ -153,11 +179,20 @@ def _seed_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Probl
 
 
 def _sampler_problems(search: Search, layers: Layers) -> Iterator[Problem]:
-    endless = [path for _, _, space in _spaces(search) for path, axis in space.items() if axis.points is None]
-    if search.sampler == "grid" and endless:
-        what = f"a grid tries every value, and those of {endless[0]} have no number"
-        fix = f"write `int`, `choice` or a `step` for {endless[0]}, or another sampler"
-        yield _problem(layers, ("search", "sampler"), what, fix)
+    if search.sampler != "grid":
+        return
+    for space in search.spaces:
+        endless = next((path for path, axis in space.items() if axis.count is None), None)
+        points = math.prod(axis.count or 1 for axis in space.values())
+        if endless is not None:
+            what = f"a grid tries every value, and those of {endless} have no number"
+            fix = f"write `int`, `choice` or a `step` for {endless}, or another sampler"
+            yield _problem(layers, ("search", "sampler"), what, fix)
+            return
+        if points > MOST_POINTS:
+            what = f"a grid of {points:,} points; the most are {MOST_POINTS:,}"
+            yield _problem(layers, ("search", "sampler"), what, "write larger steps, or another sampler")
+            return
 
 
 # -- what is drawn ----------------------------------------------------------------------------------------------------
@@ -166,7 +201,7 @@ def _sampler_problems(search: Search, layers: Layers) -> Iterator[Problem]:
 def _axis_problems(place: Place, spec: Spec, layers: Layers) -> Iterator[Problem]:
     root, written, space = place
     for path, axis in written.items():
-        if found := _path_fault(path, spec, layers):
+        if found := _path_fault(path, spec) or space_clash(path, space):
             yield _problem(layers, (*root, path), *found, key=True)
         for other, value in axis.when.items():
             at = (*root, path, "when", other)
@@ -179,7 +214,7 @@ def _axis_problems(place: Place, spec: Spec, layers: Layers) -> Iterator[Problem
             yield _problem(layers, (*root, path, "when"), f"{path} waits for itself", "cut one of these conditions")
 
 
-def _path_fault(path: str, spec: Spec, layers: Layers) -> tuple[str, str] | None:
+def _path_fault(path: str, spec: Spec) -> tuple[str, str] | None:
     """Say why a path cannot be drawn, None where it can."""
     if wrong := unknown_part(path):
         return f"unknown key {wrong[0]!r}", path_fix(path, *wrong)
@@ -190,20 +225,9 @@ def _path_fault(path: str, spec: Spec, layers: Layers) -> tuple[str, str] | None
         return f"{path} is no part of the network and its training", "leave it as it is"
     if path.endswith("seed"):
         return "the best of several seeds is the luckiest", "leave it as it is; `final: {seeds: [...]}` has fresh ones"
-    if path in spec.matrix:
-        return f"{path} is varied by the matrix", "leave it away there, or here"
     if path == "train.epochs" and spec.search is not None and spec.search.fidelity is not None:
         return "fidelity decides the epochs", "leave it away, or `fidelity`"
-    return _own_fault(path, spec, layers)
-
-
-def _own_fault(path: str, spec: Spec, layers: Layers) -> tuple[str, str] | None:
-    """What an arm says itself is what it is: drawn over, it would be another arm under its name."""
-    for arm, words in ArmPlaces(layers).own.items():
-        said = {".".join(map(str, word)) for word in words}
-        if path in said and spec.search is not None and path in spec.search.space_of(arm):
-            return f"arm {arm} says it itself", f"write `{arm}: null` below `search.arms`, or draw something else"
-    return None
+    return matrix_clash(path, spec.matrix) or arm_clash(path, spec)
 
 
 def _value_fix(axis: Axis) -> str:
@@ -258,6 +282,18 @@ def _value_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Prob
                     what = f"{write_value(value)}: {found.what}{_of_arm(arm, spec)}"
                     yield _problem(layers, (*root, path, axis.kind), what, found.fix)
                     break
+
+
+def _idle_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    """Yield the axes that decide nothing of a searched arm."""
+    builder, trees = _trees(search, spec, layers)
+    for arm, tree in trees.items():
+        for path in idle_axes(builder, tree, search.space_of(arm), _conditions):
+            is_own = path in (search.arms.get(arm) or {})
+            root: Path = ("search", "arms", arm) if is_own else ("search", "space")
+            fix = "leave it away" if is_own or not spec.arms else "draw it below `search.arms`, for arms that heed it"
+            what = f"nothing that is trained follows from it{_of_arm(arm, spec)}"
+            yield _problem(layers, (*root, path), what, fix, key=True)
 
 
 def _impossible(builder: CellBuilder, tree: Tree, drawn: Mapping[str, Any], layers: Layers) -> Problem | None:

@@ -93,16 +93,22 @@ class Axis(Model):
         return next(values for _, values in self._ranges() if values is not None)
 
     @property
-    def points(self) -> list[Any] | None:
-        """Every value there is, None where they are without number."""
+    def count(self) -> int | None:
+        """How many values there are, None where they are without number."""
         if self.kind == "choice":
-            return self.values
+            return len(self.values)
         if self.kind == "log" or (self.kind == "float" and self.step is None):
             return None
         low, high = self.values
-        step = self.step or 1
-        count = math.floor((high - low) / step + 1e-9) + 1
-        found = (low + at * step for at in range(count))
+        return int((high - low) / (self.step or 1) + 1e-9) + 1
+
+    @property
+    def points(self) -> list[Any] | None:
+        """Every value there is, None where they are without number."""
+        if self.kind == "choice" or self.count is None:
+            return self.values if self.kind == "choice" else None
+        low, step = self.values[0], self.step or 1
+        found = (low + at * step for at in range(self.count))
         return [int(value) for value in found] if self.kind == "int" else list(found)
 
     def holds(self, value: Any) -> bool:
