@@ -56,7 +56,7 @@ def refusal(tmp_path: Path, text: str) -> str:
         ("  sampler: grid\n  space: {train.lr: {float: [0, 0.5], step: 1.0e-9}}", "7:12", "the most are 100,000"),
         ("  space: {student.attention: {choice: [{kind: window}]}, student.attention.kind: {choice: [window]}}", "7:58",
          "student.attention is drawn too"),
-        (SPACE + "matrix: {train: [{epochs: 9}]}", "8:5", "train is varied by the matrix, and one of the two holds train.lr"),
+        (SPACE + "matrix: {train: [{epochs: 9}]}", "8:5", "by the matrix, and one of the two holds train.lr"),
         (SPACE + "arms: {a: {train: {lr: 0.1}}, b: {extends: a, train.epochs: 9}}", "8:5", "arm a says it itself"),
         ("  space: {train: {choice: [{lr: 0.1, epochs: 9}, {lr: 0.2, epochs: 9}]}}\narms: {a: {train.lr: 0.1}, b: {}}",
          "7:11", "arm a says train.lr itself"),
