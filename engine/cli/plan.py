@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -171,6 +171,7 @@ def _notes(home: Home, made: Plan, estimate: Estimate, foretold: list[Foretold],
     notes = [
         *made.notes,
         *search_lines(made.spec),
+        *trial_cost_lines(made, {item.job.key: item.seconds for item in estimate.jobs}),
         *latency_lines(made, foretold),
         *tell_crowding([estimate]),
         *([str(passes)] if passes else []),
@@ -194,8 +195,33 @@ def search_lines(spec: Spec) -> list[str]:
         "what is written; the row of an arm is what it takes as it is written"
     ]
     if search.final is not None:
-        lines.append(f"then the best of each is trained anew on {len(search.final.seeds)} fresh seeds, and tested")
+        seeds = len(search.final.seeds)
+        many = "seed" if seeds == 1 else "seeds"
+        lines.append(f"then the best of each is trained anew on {seeds} fresh {many}, and tested")
     return lines
+
+
+def trial_cost_lines(made: Plan, seconds: Mapping[str, float]) -> list[str]:
+    """Return a line on the work of all trials, from the seconds of jobs; none where their lengths are not alike."""
+    from engine.inspect.progress_text import clock_text
+
+    search = made.spec.search
+    if search is None or search.fidelity is not None or made.is_provisional:
+        return []
+    has_one_best = search.final is not None and len(search.metrics) == 1
+    each = search.trials + (len(search.final.seeds) if search.final is not None and has_one_best else 0)
+    work = sum(each * _run_seconds(made, arm, seconds) for arm in made.spec.arm_names if search.is_searched(arm))
+    what = "trials and the best trained anew" if has_one_best else "trials"
+    return [f"all {what}: about {clock_text(work)} of work, if each takes as long as what is written"]
+
+
+def _run_seconds(made: Plan, arm: str, seconds: Mapping[str, float]) -> float:
+    """Return the mean work of a run of an arm, without what other runs share."""
+    from engine.spec.job_kinds import shared_roles
+
+    runs = [run for run in made.runs if run.arm == arm]
+    own = [seconds[key] for run in runs for role, key in run.jobs.items() if role not in shared_roles()]
+    return sum(own) / max(1, len(runs))
 
 
 def _as_json(

@@ -29,6 +29,7 @@ def plan_table(plan: Plan, estimate: Estimate, rows: Sequence[Outlay], notes: Se
     """A row for each arm at each cell, their sum, then what it takes in all and `notes`, a line each."""
     left = sum(not item.is_reused for item in estimate.jobs)
     total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
+    total = total if plan.spec.search is None else f"as written, without trials: {total}"
     lines = (f"{total}: {_plan_cost(plan, estimate)}", *notes)
     return Group(outlay_table(rows), *(Text(line) for line in lines))
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Group
 from typer.testing import CliRunner, Result
 
 from engine.cli import app
-from engine.cli.plan import search_lines
+from engine.cli.plan import search_lines, trial_cost_lines
+from engine.cli.plan_text import plan_table
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.load import load_spec, load_words
 from engine.plan import make_plan
+from engine.plan.estimate import estimate_plan
 from engine.schedule.submit import submit_plan
 from tests.helpers.queueing import make_home
 from tests.search.objective import make_spec
@@ -112,3 +116,29 @@ def test_a_searched_arm_is_told_from_one_that_is_trained_as_it_is() -> None:
     assert search_lines(spec)[0].startswith("searched: a, b: up to 7 trials of each")
     assert "2 fresh seeds" in search_lines(spec)[1]
     assert search_lines(spec.model_copy(update={"search": None})) == []
+
+
+@pytest.mark.parametrize(
+    ("search", "line"),
+    [
+        ({"final": {"seeds": [1, 2]}}, "all trials and the best trained anew: about 1m30s of work"),
+        ({}, "all trials: about 1m10s of work"),
+        ({"final": {"seeds": [1]}, "metric": ["val_top1", "macs"]}, "all trials: about 1m10s of work"),
+        ({"fidelity": {"epochs": [1, 2]}}, None),
+    ],
+)
+def test_what_all_trials_take_is_reckoned_from_what_is_written(
+    home: Home, search: dict[str, Any], line: str | None
+) -> None:
+    spec = {**make_spec(trials=7, **search), "arms": {"a": {}, "b": {"train.clip_grad": 0.5}}}
+    spec["train"] |= {"epochs": 2, "schedule": "constant"}
+    made = make_plan(load_words(spec), home)
+    seconds = {job.key: 5.0 if job.kind == "train" else 100.0 * (job.kind == "pack") for job in made.jobs}
+    assert [told.partition(", if")[0] for told in trial_cost_lines(made, seconds)] == ([line] if line else [])
+
+
+def test_the_sum_of_a_searched_plan_is_called_one_without_trials(home: Home) -> None:
+    made = make_plan(load_words(make_spec()), home)
+    shown = plan_table(made, estimate_plan(made, home, {}), ())
+    assert isinstance(shown, Group)
+    assert str(shown.renderables[1]).startswith("as written, without trials: ")
