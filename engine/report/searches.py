@@ -111,7 +111,9 @@ def _arm_sentences(arm: SearchedArm, found: Searches) -> Iterator[str]:
         best, is_whole = arm.best[0], arm.is_exhausted and arm.search.sampler == "grid"
         drawn = "" if is_whole else say("search_drawn")
         figures = figures_text(arm, best)
-        yield say("search_best", arm=arm.arm, count=count, trial=trial_name(best), figures=figures, drawn=drawn)
+        about = {"arm": arm.arm, "count": count, "trial": trial_name(best), "figures": figures, "drawn": drawn}
+        tied = sum(arm.goals(one) == arm.goals(best) for one in arm.compared)
+        yield say("search_tied", tied=tied, **about) if tied > 1 else say("search_best", **about)
     yield from _effort_sentences(arm, found)
 
 

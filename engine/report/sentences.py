@@ -195,6 +195,8 @@ SENTENCES = {
     "across_note": "The tables have different test images: compare within a table, not across.",
     # what was searched
     "search_best": "{arm}: of {count} compared, {trial} is the best: {figures}.{drawn}",
+    "search_tied": "{arm}: of {count} compared, {tied} are equally good and none is better: {figures}. The first "
+    "of them, {trial}, is called the best.{drawn}",
     "search_drawn": " It is the best of what was drawn; that nothing better lies in the space is not shown.",
     "search_front": "{arm}: of {count} compared, the front of {by} has {best}: no other is as good in all of them and "
     "better in one.",
@@ -238,6 +240,7 @@ SENTENCES = {
     "expected validation performance of Dodge et al. (2019), without replacement and over training time. A line above "
     "its band came by its good trials sooner than in most orders, one below it later, as a sampler does that learns "
     "where they are.",
+    "search_lines_alike": "Each line is a trial that counts; all have the same {metric}.",
     "search_lines": "Each line is a trial that counts, the brighter the better its {metric}; the worst tenth is of one "
     "colour.",
     "search_some_lines": "Drawn are {shown} of {all} trials, as many from the better as from the worse.",

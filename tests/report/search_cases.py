@@ -10,6 +10,7 @@ from tests.report.searching import LR, final_runs, section, told, trial_row, tri
 Told = Callable[[], str]
 Rows = Sequence[Mapping[str, Any]]
 FOUR = trials_of("a", 0.5, 0.6, 0.7, 0.65)
+ALIKE = trials_of("a", 0.7, 0.7, 0.7)
 PAIR = {"metric": ["val_top1", "macs"]}
 BOTH = [trial_row("a", at, 0.5 + 0.1 * at, figures={"macs": 100 + at}) for at in range(4)]
 
@@ -43,6 +44,7 @@ FRONT_ANEW: dict[str, Any] = {
 }  # fmt: skip
 SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_best": (of(FOUR), of(BOTH, **PAIR)), "search_front": (of(BOTH, **PAIR), of(FOUR)),
+    "search_tied": (of(ALIKE), of(FOUR)),
     "search_drawn": (of(FOUR), of([*FOUR[:2], EXHAUSTED], sampler="grid")),
     "search_none": (of([trial_row("a", 0)]), of(FOUR)),
     "search_fewer": (of(FOUR, FEWER, arms=("a", "b")), of(FOUR, trials_of("b", *[0.1] * 4), arms=("a", "b"))),
@@ -65,8 +67,9 @@ SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_luck": (anew(0.6), of(FOUR)),
     "search_again": (anew(0.6, 0.61, again=["a-best"]), anew(0.6, 0.61)),
     "search_moved": (anew(0.6, 0.61, trial=1), anew(0.6, 0.61)),
-    "search_path": (of(FOUR), of(BOTH, **PAIR)), "search_orders": (of(FOUR), of(FOUR[:1])),
-    "search_lines": (of(FOUR), of(FOUR[:1])), "search_absent": (of(FOUR), of(NOT_DRAWN)),
+    "search_path": (of(FOUR), of(BOTH, **PAIR)), "search_orders": (of(FOUR), of(ALIKE)),
+    "search_lines_alike": (of(ALIKE), of(FOUR)), "search_lines": (of(FOUR), of(ALIKE)),
+    "search_absent": (of(FOUR), of(NOT_DRAWN)),
     "search_some_lines": (of(trials_of("a", *[at / 600 for at in range(501)])), of(LUCKY)),
     "search_weights": (of(LUCKY), of(FOUR)), "search_few": (of(LUCKY[:30]), of(LUCKY)),
     "search_too_few": (of(FOUR), of(LUCKY)),

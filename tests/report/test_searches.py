@@ -47,6 +47,22 @@ def test_an_arm_with_fewer_trials_is_said_to_have_them() -> None:
     assert "b has 1 trial done, and a has 3 trials: its best is chosen from fewer." in found.sentences
 
 
+def test_trials_that_tie_are_told_and_one_is_not_said_to_be_better() -> None:
+    found = section(trials_of("a", 0.5, 0.7, 0.7), sampler="random")
+    assert found.sentences[0].startswith(
+        "a: of 3 trials compared, 2 are equally good and none is better: val_top1 70.00 %"
+    )
+    assert "The first of them, a-t001, is called the best." in found.sentences[0]
+    assert not any("is the best:" in line for line in found.sentences)
+
+
+def test_trials_that_are_all_alike_have_no_band() -> None:
+    for figures, count in (((0.7, 0.7, 0.7), 0), ((0.5, 0.6, 0.7), 1)):
+        best = section(trials_of("a", *figures)).charts.best
+        assert best is not None
+        assert len(best.bands) == count
+
+
 def test_gpus_and_processors_are_told_apart() -> None:
     rows = [trial_row("a", 0, 0.5, seconds=3600.0, gpus=2), trial_row("a", 1, 0.5, seconds=30.0)]
     assert time_text(gathered(rows).arms[0].work) == "2 h 0 min (GPU) + 30 s (CPU)"

@@ -59,9 +59,10 @@ def draw_parallel(chart: Parallel, paper: Paper = SCREEN) -> Figure:
         _draw_lines(axes, chart, colours, paper)
         _draw_axes(axes, chart, paper)
         axes.set_title(chart.title, loc="left", fontsize=paper.large)
-        bar = figure.colorbar(colours, ax=axes, pad=0.02, shrink=0.85, extend="max" if chart.is_less else "min")
-        bar.set_label(chart.figure, fontsize=paper.small)
-        bar.ax.tick_params(labelsize=paper.small)
+        if len({line.figure for line in chart.lines}) > 1:  # of figures that are all alike there is no scale
+            bar = figure.colorbar(colours, ax=axes, pad=0.02, shrink=0.85, extend="max" if chart.is_less else "min")
+            bar.set_label(chart.figure, fontsize=paper.small)
+            bar.ax.tick_params(labelsize=paper.small)
     return figure
 
 

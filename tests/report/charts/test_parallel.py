@@ -49,5 +49,9 @@ def test_axes_have_their_names_ticks_and_a_place_for_what_was_not_drawn() -> Non
     assert not draw_parallel(whole).axes[0].get_yticklabels()
 
 
-def test_equal_figures_have_colours_too() -> None:
-    draw_parallel(replace(CHART, lines=[Line([0.1, 0.2, 0.5], 1.0)] * 2)).canvas.draw()
+def test_equal_figures_have_one_colour_and_no_scale_beside_it() -> None:
+    figure = draw_parallel(replace(CHART, lines=[Line([0.1, 0.2, 0.5], 1.0)] * 2))
+    figure.canvas.draw()
+    _, bright = lines_of(figure)
+    assert (len(set(bright)), len(figure.axes)) == (1, 1)
+    assert len(draw_parallel(CHART).axes) == 2

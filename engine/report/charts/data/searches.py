@@ -95,7 +95,8 @@ def _best(found: Searches) -> BestSoFar | None:
         steps = best_so_far(goals, arm.costs)
         lines[arm.arm] = [(spent / clock.seconds, way * best) for spent, best in steps]
         ends[arm.arm] = sum(arm.costs) / clock.seconds
-        if band := order_band(*_by_trial(arm, goals)):
+        band = order_band(*_by_trial(arm, goals))
+        if band and tuple(band.low) != tuple(band.high):  # of trials that are all alike it would be the line itself
             bands[arm.arm] = [
                 (spent / clock.seconds, way * low, way * middle, way * high)
                 for spent, low, middle, high in zip(band.spent, band.low, band.middle, band.high, strict=True)
@@ -135,7 +136,9 @@ def _parallel(arm: SearchedArm, at: int, found: Searches) -> Parallel:
     spans = [_span(arm, metric) for metric in metrics]
     axes += [Coordinate(_axis_label(metric), _ends(span)) for metric, span in zip(metrics, spans, strict=True)]
     lines = [Line(_places(arm, one, metrics, spans), _shown(one, metrics[0])) for one in _some(arm)]
-    is_less, notes = directions(arm.search)[0] == "min", [say("search_lines", metric=metrics[0].name)]
+    is_less = directions(arm.search)[0] == "min"
+    is_alike = spans[0][0] == spans[0][1]
+    notes = [say("search_lines_alike" if is_alike else "search_lines", metric=metrics[0].name)]
     left = len(arm.compared) - len(lines)
     notes += [say("search_some_lines", shown=len(lines), all=len(arm.compared))] if left else []
     notes += [say("search_absent")] if any(None in line.places for line in lines) else []
