@@ -131,7 +131,7 @@ def make_page(
     return Page(
         experiment=name,
         title=rows.about["title"] or name,
-        facts=[*_facts(rows, sheet), *_resume_facts(rows, certificates)],
+        facts=_all_facts(rows, sheet, certificates),
         holes=_holes(rows, sheet),
         results=_result_tables(rows, sheet),
         charts=bar_charts(sheet),
@@ -200,7 +200,7 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
     # A record that somebody made by hand tells of no split.
     splits = list(dict.fromkeys(run["split"] or "unknown" for run in rows.runs))
     facts = [
-        ("Submitted", f"{rows.about['submitted'] or 'unknown'} (submission {rows.about['submission']})"),
+        _submitted(rows),
         ("Arms", ", ".join(sheet.arms)),
         ("Baseline", sheet.baseline or "none named"),
         ("Split (train/val/test)", ", ".join(splits)),
@@ -213,6 +213,17 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
     facts.extend(image_facts(rows.images))
     facts.append(("Training time", number_text.duration(rows.about["train_seconds"] or 0.0)))
     return facts + _origin_facts(rows)
+
+
+def _all_facts(rows: ReportRows, sheet: Sheet, certificates: Sequence[Certificate]) -> list[tuple[str, str]]:
+    """Return what was run and by what; of a search that ran trials alone its section tells."""
+    if rows.trials and not rows.runs:
+        return [_submitted(rows), ("Runs", say("only_trials"))]
+    return [*_facts(rows, sheet), *_resume_facts(rows, certificates)]
+
+
+def _submitted(rows: ReportRows) -> tuple[str, str]:
+    return "Submitted", f"{rows.about['submitted'] or 'unknown'} (submission {rows.about['submission']})"
 
 
 def _networks(rows: ReportRows) -> dict[str, str]:

@@ -372,6 +372,7 @@ SENTENCES = {
     "ended_job": "job {job} is {state} after {attempts}{reason}",
     "no_number": "{arm} {point}: {seeds} {metric} that is no number (left out)",
     "no_accuracy": "{arm} {point} seed {seed} is done but has no test accuracy",
+    "only_trials": "none beside the trials of its search (see Search)",
     "no_checkout": "unknown (not run from a checkout)",
     "broken": "broken and left out: {count} ({names})",
     "doubles": "groups of the same or nearly the same image: {groups} ({images} images, groups across classes: "

@@ -23,6 +23,7 @@ from engine.report.tables import _claim_notes, difference_table, result_table
 from engine.spec import Claim
 from store.metrics import METRICS
 from tests.report.rows import cell_rows, make_rows, run_row
+from tests.report.searching import searched_rows, trial_row
 
 Told = Callable[[], str]
 Cases = dict[str, tuple[Told, Told]]
@@ -274,6 +275,11 @@ def commit(*origins: Mapping[str, Any]) -> Told:
     return lambda: dict(make_page("paper", rows).facts)["Commit"]
 
 
+def bare(*trials: Mapping[str, Any]) -> Told:
+    """The facts of an experiment that has no run, or trials alone."""
+    return lambda: dict(make_page("x", searched_rows(trials)).facts)["Runs"]
+
+
 def facts(name: str, **more: Any) -> Told:
     nothing = {"groups": 0, "images": 0, "across_labels": 0}
     pack = {"images": 12, "classes": 2, "skipped": 0, "left_out": [], "duplicates": nothing}
@@ -309,6 +315,7 @@ RUN: Cases = {
     "ended_job": (holes(A, jobs=[JOB]), holes(A, jobs=[{**JOB, "state": "paused", "attempts": 0}])),
     "no_number": (holes(A, cells=[cell_rows(A)[0] | {"not_finite": 1}]), holes(A)),
     "no_accuracy": (holes(top1("a", None)), holes(QUEUED)),
+    "only_trials": (bare(trial_row("a", 0, 0.5)), bare()),
     "no_checkout": (commit({}), commit()),
     "broken": (facts("pack", skipped=1, left_out=["a/b.jpg"]), facts("pack")),
     "doubles": (facts("pack", duplicates=TWO), facts("pack")),

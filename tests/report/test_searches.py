@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,23 @@ def test_trials_that_are_all_alike_have_no_band() -> None:
         best = section(trials_of("a", *figures)).charts.best
         assert best is not None
         assert len(best.bands) == count
+
+
+def test_a_page_of_trials_alone_has_no_fact_or_table_about_nothing(tmp_path: Path) -> None:
+    from engine.collect import collect
+
+    made = SyntheticHome(tmp_path / "home")
+    trial = {"arm": "a", "trial": 0, "trial_arm": "a-t000", "why": "tpe", "refused": None, "stage": "train",
+             "settings": {"train.lr": LR[0]}, "at": 0.0, "rung": 0}  # fmt: skip
+    run = {"run": "run-0", "arm": "a-t000", "cell": "default", "seed": 0, "split": "60/20/20", "settings": {},
+           "jobs": {"student": made.train("train-one", Arm(0.5), 0)}}  # fmt: skip
+    spec = {"name": "x", "arms": {"a": {}}, "search": {"space": SPACE}}
+    made.record("x", [run], "a", spec=spec, search={"asked": 1, "stopped": False, "trials": [trial]})
+    collect(made.home)
+    for path in make_report(made.home, "x", ("html", "md"), tmp_path / "out"):
+        page = path.read_text()
+        assert "none beside the trials of its search (see Search)" in page
+        assert not re.search(r"Results</h2>|## Results|## Runs|All 0 runs|0 of 0|Commit|unknown", page)
 
 
 def test_gpus_and_processors_are_told_apart() -> None:
