@@ -101,7 +101,8 @@ GUIDE: dict[str, Entry] = {
     "worker": Entry(
         RUN, "jobs", "Be the scheduler, in the foreground",
         ("xp worker", "xp worker --until-idle", "xp worker --slots 2"),
-        "0 when nothing is left to do, 1 where a job failed, 2 where another scheduler works in this home",
+        "130 after Ctrl-C (jobs that run go on), 2 where another scheduler works in this home; with --until-idle 0"
+        " where one does, and when nothing is left to do",
     ),
     "cancel": Entry(
         RUN, "jobs", "Stop jobs for good",

@@ -48,8 +48,18 @@ def worker(
     say(f"scheduler of {place.root}; Ctrl-C ends it, and jobs that run go on")
     with _told_aloud():
         code = run_worker(place, slots=slots, until_idle=until_idle)
-    say("this scheduler ends: nothing is left for it to do" if code == 0 else "ended; xp worker goes on from here")
+    say(_ending_text(place, code))
     raise typer.Exit(code)
+
+
+def _ending_text(home: Home, code: int) -> str:
+    from engine.schedule.worker.lock import scheduler_alive
+
+    if code != 0:
+        return "ended; xp worker goes on from here"
+    if scheduler_alive(home):
+        return "this scheduler ends: another one works in this home"
+    return "this scheduler ends: nothing is left for it to do"
 
 
 @contextmanager

@@ -154,6 +154,17 @@ def test_a_worker_says_what_it_does_on_stderr(home: Home, monkeypatch: pytest.Mo
     assert not logging.getLogger("xp.scheduler").handlers
 
 
+def test_a_worker_does_not_say_that_nothing_is_left_while_another_works(home: Home) -> None:
+    lock = take_lock(home)
+    assert lock is not None
+    try:
+        answer = run(home, "worker", "--until-idle")
+    finally:
+        lock.release()
+    assert answer.exit_code == 0
+    assert answer.stderr.splitlines()[-1] == "this scheduler ends: another one works in this home"
+
+
 def test_a_worker_ends_with_its_own_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
