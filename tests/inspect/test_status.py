@@ -354,17 +354,6 @@ def test_an_open_search_is_never_whole_and_its_jobs_are_as_much_as_it_asked_for(
     assert _view(**about, searched=done, is_searching=True).share < 0.995, "its best may be trained anew"
 
 
-def test_lines_claim_no_time_for_trials_that_are_to_be_asked_for() -> None:
-    arms = (ArmProgress("a", 4, 2, 0, 0, 0, ()),)
-    about: dict[str, Any] = {"is_searching": True, "searched": arms}
-    done = {"jobs": {"done": 2}, "seconds": {"done": 20.0}}
-    assert progress_line(_view(jobs={}, **about)) == "paper: searching, no trial is asked for yet"
-    assert progress_line(_view(**done, **about)) == "paper: 2/2 jobs so far, 50%"
-    waits: dict[str, Any] = {"jobs": {"queued": 2}, "seconds": {"queued": 20.0}, "waiting_seconds": {"train": 20.0}}
-    assert progress_line(_view(**waits, **about)) == "paper: 0/2 jobs so far, 0%, over 20s left"
-    assert progress_line(_view(**waits)) == "paper: 0/2 jobs, 0%, about 20s left"
-
-
 def test_jobs_are_listed_by_how_they_stand() -> None:
     view = _view(*(_job(state) for state in ("running", "failed", "cancelled", "queued", "paused")))
     assert [job.state for job in view.running] == ["running"]
