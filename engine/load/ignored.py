@@ -129,7 +129,18 @@ def doubts(spec: Spec, layers: Layers) -> tuple[str, ...]:
         for path, what, fix in settings_doubts(cell.settings):
             where = layers.where(places.find(cell.arm, {}, tuple(path.split("."))))
             told[f"{where}: {path}: {what}\nfix: {fix}"] = None
-    return tuple(told)
+    return (*told, *_seed_doubts(spec, layers))
+
+
+def _seed_doubts(spec: Spec, layers: Layers) -> Iterator[str]:
+    """Yield that arms which are run as they are have no seed in common with the best of those that are searched."""
+    final = spec.search.final if spec.search is not None else None
+    unsearched = [arm for arm in spec.arm_names if spec.search is not None and not spec.search.is_searched(arm)]
+    if final is None or not unsearched or {*spec.seeds} & {*final.seeds}:
+        return
+    what = f"the best of the search is trained on seeds {final.seeds}, and {unsearched[0]} on {spec.seeds}"
+    fix = f"write `{[*spec.seeds, *final.seeds]}`, as what has no seed in common is not compared"
+    yield f"{layers.where(('seeds',))}: seeds: {what}\nfix: {fix}"
 
 
 def settings_doubts(settings: Settings) -> Iterator[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ choice are tried, one axis at a time, with what it waits for.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -99,6 +100,14 @@ def _metric_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Pro
     for name in search.constraint:
         place = ("search", "constraint", name)
         yield from (_problem(layers, place, *found, key=True) for found in _metric_faults(name, spec))
+        if name in METRICS and METRICS[name].unit == "fraction":
+            beyond = [edge for edge in (search.constraint[name].below, search.constraint[name].above) if edge]
+            fix = "write 0.8 for 80 %"
+            yield from (
+                _problem(layers, place, f"{name} is a share of 1, and not {edge:g}", fix, key=True)
+                for edge in beyond
+                if not 0 <= edge <= 1
+            )
 
 
 def _metric_faults(name: str, spec: Spec) -> Iterator[tuple[str, str]]:
@@ -239,6 +248,12 @@ def _prior_problems(search: Search, layers: Layers) -> Iterator[Problem]:
     known = {path: axis for _, _, space in _spaces(search) for path, axis in space.items()}
     is_list = isinstance(layers.tree["search"].get("prior"), list)
     for at, prior in enumerate(search.prior):
+        spot: Path = ("search", "prior", at) if is_list else ("search", "prior")
+        if not prior:
+            yield _problem(layers, spot, "it says nothing to try", "name a path that is drawn, or leave it away")
+        if at == search.trials:
+            what = f"{len(search.prior)} are to be tried first, in {search.trials} trials"
+            yield _problem(layers, spot, what, "ask for more trials, or try fewer first")
         for path, value in prior.items():
             place: Path = ("search", "prior", at, path) if is_list else ("search", "prior", path)
             if path not in known:
@@ -274,13 +289,14 @@ def _value_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Prob
         space = search.space_of(arm)
         for path, axis in space.items():
             root: Path = ("search", "arms", arm) if path in (search.arms.get(arm) or {}) else ("search", "space")
-            for value, words in ((value, words) for value in axis.values for words in lengths):
+            for (at, value), words in itertools.product(enumerate(axis.values), lengths):
                 drawn = {**words, **_conditions(space, path), path: value}
                 if (found := _impossible(builder, tree, drawn, layers)) and not _is_possible(
                     builder, tree, drawn, space, layers
                 ):
                     what = f"{write_value(value)}: {found.what}{_of_arm(arm, spec)}"
-                    yield _problem(layers, (*root, path, axis.kind), what, found.fix)
+                    spot = (*root, path, axis.kind, at) if axis.kind == "choice" else (*root, path, axis.kind)
+                    yield _problem(layers, spot, what, found.fix)
                     break
 
 

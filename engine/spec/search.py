@@ -76,6 +76,8 @@ class Axis(Model):
             twice = [value for at, (kind, value) in enumerate(told) if (kind, value) in told[:at]]
             return (f"{twice[0]!r} is listed twice", "list each value once") if twice else None
         low, high = self.values
+        if self.step is not None and self.step > high - low > 0:
+            return f"a step of {self.step:g} leads beyond {high:g}: {low:g} alone is there", "write a smaller `step`"
         if low >= high:
             back = f"write `[{high:g}, {low:g}]`" if low > high else f"set {low:g} in the spec, or choose a range"
             return f"from {low:g} to {high:g} there is nothing to draw", back

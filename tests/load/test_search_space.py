@@ -44,7 +44,7 @@ def refusal(tmp_path: Path, text: str) -> str:
         ("  space: {data.split_seed: {int: [0, 3]}}", "7:11", "decides which images judge"),
         ("  space: {data.view_seed: {int: [0, 3]}}", "7:11", "the luckiest"),
         ("  space: {measure.seconds: {float: [0.1, 1.0]}}", "7:11", "no part of the network"),
-        ("  space: {student.attention.kind: {choice: [window, wndow]}}", "7:44", "wndow"),
+        ("  space: {student.attention.kind: {choice: [window, wndow]}}", "7:53", "wndow"),
         ("  space: {student.attention.radius: {int: [1, 3]}}", "7:43", "radius"),
         ("  metric: test_top1\n" + SPACE, "7:11", "write `val_top1`"),
         ("  metric: val_top\n" + SPACE, "7:11", "did you mean 'val_top1'"),
@@ -60,6 +60,10 @@ def refusal(tmp_path: Path, text: str) -> str:
         (SPACE + "arms: {a: {train: {lr: 0.1}}, b: {extends: a, train.epochs: 9}}", "8:5", "arm a says it itself"),
         ("  space: {train: {choice: [{lr: 0.1, epochs: 9}, {lr: 0.2, epochs: 9}]}}\narms: {a: {train.lr: 0.1}, b: {}}",
          "7:11", "arm a says train.lr itself"),
+        ("  prior: [{}]\n" + SPACE, "7:11", "it says nothing to try"),
+        (f"  prior: {[{'train.lr': 0.001}] * 5}\n" + SPACE, "7:95", "5 are to be tried first, in 4 trials"),
+        ("  space: {train.lr: {float: [0.1, 0.2], step: 0.5}}", "7:29", "a step of 0.5 leads beyond 0.2"),
+        ("  constraint: {val_top1: {above: 90}}\n" + SPACE, "7:16", "write 0.8 for 80 %"),
         ("  space: {train.save_minutes: {choice: [1, 2]}}", "7:11", "nothing that is trained follows from it"),
         ("  space: {distill.temperature: {log: [1, 8]}}", "7:11", "nothing that is trained follows from it"),
         ("  metric: epochs_spent\n" + SPACE, "7:11", "write `direction` too"),
@@ -118,3 +122,14 @@ def test_a_space_that_can_be_is_taken(more: dict[str, Any]) -> None:
     from tests.search.objective import make_spec
 
     assert load_words(make_spec(**more)).search is not None
+
+
+def test_arms_that_share_no_seed_with_what_is_searched_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    text = f"{HEAD}{SPACE}  arms: {{b: null}}\n  final: {{seeds: [1, 2]}}\narms: {{a: {{}}, b: {{train.epochs: 3}}}}\n"
+    path.write_text(f"{text}seeds: [0]\n")
+    (doubt,) = load_spec(path).doubts
+    assert "study.yaml:12:8: seeds: the best of the search is trained on seeds [1, 2], and b on [0]" in doubt
+    assert "write `[0, 1, 2]`" in doubt
+    path.write_text(f"{text}seeds: [0, 1, 2]\n")
+    assert load_spec(path).doubts == ()

@@ -66,7 +66,7 @@ def test_a_search_by_rungs_is_taken(tmp_path: Path) -> None:
         ),
         (
             ("train.weight_decay: {log: [1.0e-3, 1.0]}", "distill.until: {choice: [0.5, 1.0]}"),
-            "11:35: search.space.distill.until.choice",
+            "11:36: search.space.distill.until.choice.0",
             "0.5: the teacher is heard in 0.5 of the epochs",
         ),
         (("metric: val_top1", "metric: [val_top1, macs]"), "12:3: search.fidelity", "there are several"),
