@@ -84,4 +84,5 @@ def read_progress(home: Home, name: str) -> tuple[ArmProgress, ...]:
 
 
 def _read_arm(told: dict[str, Any]) -> ArmProgress:
+    told = {"open" if word == "running" else word: value for word, value in told.items()}  # as it was called first
     return ArmProgress(**{**told, "best": tuple((str(arm), dict(values)) for arm, values in told["best"])})

@@ -31,3 +31,11 @@ def test_nothing_and_other_files_tell_nothing(tmp_path: Path) -> None:
     home.experiment("study").mkdir(parents=True)
     write_json(home.search_mark("study", ".json"), {"arms": [{"arm": "a"}]})
     assert read_progress(home, "study") == ()
+
+
+def test_what_was_written_when_open_ones_were_called_running_is_read(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "home", create=True)
+    home.experiment("study").mkdir(parents=True)
+    old = {"arm": "a", "asked": 9, "done": 3, "running": 1, "failed": 0, "refused": 2, "best": []}
+    write_json(home.search_mark("study", ".json"), {"arms": [old]})
+    assert read_progress(home, "study") == (ArmProgress("a", 9, 3, 1, 0, 2, ()),)
