@@ -47,7 +47,7 @@ def test_what_a_notebook_writes_is_as_open_as_the_home_and_its_own_files_as_befo
 
 def test_submit_hands_back_what_the_command_warns_of(tmp_path: Path) -> None:
     done = api.submit(load_spec(QUICKSTART, ["train.batch_size=1500", "seeds=[0]"]), tmp_path / "home", start=False)
-    assert done.warnings[0].startswith("train.batch_size (arm original): 1500 is more than")
+    assert done.warnings[0].startswith("train.batch_size (arms original, sparse, distilled, distilled_pruned): 1500 is")
 
 
 def test_finished_experiment_starts_no_scheduler(

@@ -13,7 +13,7 @@ from engine.home.paths import Home
 from store.queue import Queue, Verdict
 from tests.helpers.queueing import Probe, make_home, submit_probes
 
-WORDS = {"experiment", "runs", "jobs", "share", "seconds_left", "running", "waiting", "failures"}
+WORDS = {"experiment", "runs", "jobs", "share", "seconds_left", "running", "waiting", "failures", "is_searching"}
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from engine.home.files import read_json, write_json
 from engine.home.paths import JobFolder
 from engine.run.continuing import beginning_problem
 from store.results import open_snapshot
+from tests.helpers.queueing import until
 from tests.run.bench import LESSON, TARGETS_JOB, TRAIN, Bench, digits_bench, figures, visible_lines
 
 RUNGS = [3, 6]
@@ -127,7 +128,8 @@ def test_killed_in_the_continued_part_it_goes_on_to_the_same_bits(
 
 def test_one_that_was_killed_itself_is_a_beginning_too(bench: Bench, straight: JobFolder) -> None:
     job = bench.train("train-3-killed", train=WSD)
-    pid, _ = bench.start_held(job, ("train",), 13, rungs=RUNGS)
+    pid, attempt = bench.start_held(job, ("train",), 13, rungs=RUNGS)
+    until((attempt.checkpoints / "pointer.json").exists, seconds=60.0)  # checkpoints are written beside the training
     os.kill(pid, signal.SIGKILL)
     bench.server.wait()
     assert bench.run(job, rungs=RUNGS) == 0
