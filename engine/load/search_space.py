@@ -216,7 +216,9 @@ def _axis_problems(place: Place, spec: Spec, layers: Layers) -> Iterator[Problem
             at = (*root, path, "when", other)
             if other not in space:
                 what = f"{other!r} is not drawn itself"
-                yield _problem(layers, at, what, hint_word(other, [name for name in space if name != path]), key=True)
+                others = [name for name in space if name != path]
+                fix = hint_word(other, others) if others else "draw that too, or leave `when` away"
+                yield _problem(layers, at, what, fix, key=True)
             elif bad := [one for one in listed(value) if not space[other].holds(one)]:
                 yield _problem(layers, at, f"{other} is never {write_value(bad[0])}", _value_fix(space[other]))
         if path in waits_for(space, path):

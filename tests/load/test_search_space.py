@@ -60,6 +60,7 @@ def refusal(tmp_path: Path, text: str) -> str:
         (SPACE + "arms: {a: {train: {lr: 0.1}}, b: {extends: a, train.epochs: 9}}", "8:5", "arm a says it itself"),
         ("  space: {train: {choice: [{lr: 0.1, epochs: 9}, {lr: 0.2, epochs: 9}]}}\narms: {a: {train.lr: 0.1}, b: {}}",
          "7:11", "arm a says train.lr itself"),
+        ("  space: {train.lr: {log: [0.1, 1.0], when: {train.epochs: 9}}}", "7:46", "draw that too"),
         ("  prior: [{}]\n" + SPACE, "7:11", "it says nothing to try"),
         (f"  prior: {[{'train.lr': 0.001}] * 5}\n" + SPACE, "7:95", "5 are to be tried first, in 4 trials"),
         ("  space: {train.lr: {float: [0.1, 0.2], step: 0.5}}", "7:29", "a step of 0.5 leads beyond 0.2"),
