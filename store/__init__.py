@@ -4,6 +4,7 @@ journal   the lines that a job writes
 points    the metric lines of a journal in bulk
 metrics   the figures of a run, and what each of them is
 words     what metrics, relations and columns mean
+amounts   `1 trial`, `2 trials`
 format    numbers and rows as text, for people and programs
 escape    text made harmless for where it goes
 tex_text  text for LaTeX, in any letters

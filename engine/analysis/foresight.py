@@ -27,6 +27,7 @@ from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.plan import Plan
 from engine.spec import Spec
+from store.amounts import counted
 from store.metrics import METRICS, metric_of
 
 COUNTLESS = 10**12  # seeds: what they leave of the error is of the test images
@@ -65,7 +66,7 @@ def _tests_of(spec: Spec, points: int) -> tuple[int, str]:
     sampled = [one for one in spec.claims if one.metric in METRICS and not metric_of(one.metric).exact]
     count, word = (len(sampled), "claim") if sampled else (max(len(spec.arm_names) - 1, 1), "change")
     tests = count * max(points, 1)
-    return tests, f"{tests} {word}{'s' if tests > 1 else ''}"
+    return tests, counted(tests, word)
 
 
 def _measured_design(home: Home, spec: Spec) -> Design | None:
@@ -97,8 +98,7 @@ def detect_lines(seen: Foresight) -> list[str]:
     design, images = seen.design, seen.test_images
     source = say("measured_spreads") if seen.measured else _assumption(images)
     if not seen.can_decide:
-        seeds = "1 seed" if design.seeds == 1 else f"{design.seeds} seeds"
-        return [say("cannot_decide", seeds=seeds, least=LEAST_SEEDS)]
+        return [say("cannot_decide", seeds=counted(design.seeds, "seed"), least=LEAST_SEEDS)]
     share = say("share_of_images", share=100 * design.image_share, images=images) if images else ""
     about = {"n": design.seeds, "told": seen.told, "points": 100 * design.detectable()}
     return [say("can_detect", **about, share=share, source=source)]

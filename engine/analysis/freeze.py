@@ -14,6 +14,7 @@ from engine.errors import QueryError, closest_hint
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.home.pins import write_pin
+from store.amounts import counted
 
 FROZEN_VERSION = 1
 ENDING = ".frozen.json"
@@ -149,7 +150,7 @@ def _runs_of(row: Mapping[str, Any]) -> list[str]:
 
 def _run_changes(before: set[str], now: set[str]) -> str:
     counts = [(len(now - before), "more"), (len(before - now), "fewer")]
-    told = [f"{count} {'run' if count == 1 else 'runs'} {word}" for count, word in counts if count]
+    told = [f"{counted(count, 'run')} {word}" for count, word in counts if count]
     return say("other_runs", what=" and ".join(told))
 
 

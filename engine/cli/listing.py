@@ -11,6 +11,7 @@ import typer
 from engine.cli import completion
 from engine.cli.base import AsJson, ExperimentName, HomeOption, app, find_home, print_json, say, tell, tell_table
 from engine.errors import XpError
+from store.amounts import counted
 
 if TYPE_CHECKING:
     from engine.home.notes import Notes
@@ -154,7 +155,7 @@ def _submission_text(line: SubmissionLine, metric: str) -> list[str]:
         return [f"{line.number}  {line.damage}"]
     head = f"{line.number}  {time_text(line.at)}  {line.runs} runs"
     changes = [f"  {text}" for text in (*line.settings, *line.changes)]
-    count = f"{line.unseen} {'trial' if line.unseen == 1 else 'trials'}"
+    count = counted(line.unseen, "trial")
     unseen = [f"  {metric} of {count}: left out"] if line.unseen else []
     return [head, *changes, *(f"  {metric} {_result_text(one)}" for one in line.results), *unseen]
 
@@ -162,7 +163,7 @@ def _submission_text(line: SubmissionLine, metric: str) -> list[str]:
 def _result_text(one: CellResult) -> str:
     place = one.arm if one.cell == "default" else f"{one.arm}, {one.cell}"
     spread = "" if one.std is None else f", std {one.std:.4g}"
-    count = f"{one.n} of {one.runs} runs" if one.n < one.runs else f"{one.runs} {'run' if one.runs == 1 else 'runs'}"
+    count = f"{one.n} of {one.runs} runs" if one.n < one.runs else counted(one.runs, "run")
     return f"{place}: {number_text(one.mean)}{spread} ({count})"
 
 

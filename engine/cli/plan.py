@@ -25,6 +25,7 @@ from engine.cli.base import (
 )
 from engine.errors import XpError
 from engine.home.paths import Home
+from store.amounts import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -196,8 +197,7 @@ def search_lines(spec: Spec) -> list[str]:
     ]
     if search.final is not None:
         seeds = len(search.final.seeds)
-        many = "seed" if seeds == 1 else "seeds"
-        lines.append(f"then the best of each is trained anew on {seeds} fresh {many}, and tested")
+        lines.append(f"then the best of each is trained anew on {counted(seeds, 'fresh seed')}, and tested")
     return lines
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.analysis.lacking import Price
-from engine.cli.render import PLAIN, jobs_text, split_cells
+from engine.cli.render import PLAIN, split_cells
 from engine.inspect.budget import Budget, BudgetRow
 from engine.inspect.departure import ArmChange, Departure
 from engine.inspect.outlay import JobRow, Outlay, total_outlay
@@ -18,6 +18,7 @@ from engine.inspect.progress_text import clock_text, size_text
 from engine.plan import Plan
 from engine.plan.estimate import Estimate
 from engine.plan.paper import PaperCost
+from store.amounts import counted
 
 SHARED = "(shared)"
 LEAST_HOURS = 0.01  # below, only that it is less is told
@@ -123,7 +124,7 @@ def budget_table(budget: Budget) -> RenderableType:
 
 
 def _work_text(price: Price) -> str:
-    return f"{jobs_text(price.jobs)}, {clock_text(price.seconds)} of work"
+    return f"{counted(price.jobs, 'job')}, {clock_text(price.seconds)} of work"
 
 
 def _budget_rows(rows: Iterable[BudgetRow]) -> Table:

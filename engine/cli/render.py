@@ -15,6 +15,7 @@ from rich.text import Text
 
 from engine.inspect.progress_text import LISTED, beat_text, clock_text, size_text
 from engine.inspect.status import ExperimentView, JobView
+from store.amounts import counted
 from store.escape import UNPRINTABLE, show_text
 
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
@@ -102,12 +103,8 @@ def reason_lines(view: ExperimentView, most: int = LISTED) -> list[Text]:
 def paused_lines(view: ExperimentView) -> list[Text]:
     """What lets paused work go on; it does not by itself."""
     count = view.jobs.get("paused", 0)
-    told = f"  paused: {view.experiment}: {jobs_text(count)}; `xp resume {view.experiment}` lets them go on"
+    told = f"  paused: {view.experiment}: {counted(count, 'job')}; `xp resume {view.experiment}` lets them go on"
     return [Text(told, "yellow")] if count else []
-
-
-def jobs_text(count: int) -> str:
-    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
 def name_job(view: ExperimentView, job: JobView) -> str:

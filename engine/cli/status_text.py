@@ -12,6 +12,7 @@ from engine.cli.render import COLOURS, counts_text, name_job, paused_lines, reas
 from engine.inspect.progress_text import LISTED, beat_text, clock_text, left_text, time_left
 from engine.inspect.run_views import METRIC, RunView, by_attention
 from engine.inspect.status import ExperimentView, JobView, place_of
+from store.amounts import counted
 
 WIDE = 100  # columns from which on there is room for counts of jobs beside those of runs
 FEW = 4  # lines of a kind where a screen has to hold them all
@@ -76,8 +77,7 @@ def _one_line(line: Text) -> Text:
 
 
 def _more(number: int, what: str, command: str) -> list[Text]:
-    plural = "" if number == 1 else "s"
-    return [_one_line(Text(f"  and {number:,} more {what}{plural}: {command}", "dim"))] if number > 0 else []
+    return [_one_line(Text(f"  and {counted(number, f'more {what}')}: {command}", "dim"))] if number > 0 else []
 
 
 def experiment_screen(

@@ -15,6 +15,7 @@ from engine.cli.watcher import Watcher
 from engine.inspect.logs import tail_log
 from engine.inspect.progress_text import left_text, time_left
 from engine.spec.job_kinds import kind_in_id
+from store.amounts import counted
 
 LEAST_ROWS = 4
 SHARE = 3  # of the screen's rows, beside a pane
@@ -58,7 +59,7 @@ def _head(watcher: Watcher) -> list[Text]:
     view = watcher.view
     if watcher.name is None or view is None:
         count = len(watcher.views)
-        return [_line(Text(f"{count} experiment{'' if count == 1 else 's'}", "bold")), *trouble]
+        return [_line(Text(counted(count, "experiment"), "bold")), *trouble]
     head = Text(f"{view.experiment}  ", "bold").append(f"{view.share:.0%}{left_text(view)}; runs: ")
     return [_line(head.append_text(counts_text(view.runs))), *trouble]
 

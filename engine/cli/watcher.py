@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.cli.render import jobs_text
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.inspect.run_views import RunView, by_attention, read_runs
 from engine.inspect.status import ExperimentView, find_trouble, read_status
 from engine.schedule.lookup import find_match
 from engine.schedule.orders import explain_nothing, give_order
+from store.amounts import counted
 
 Pane = Literal["", "log", "curves", "help"]
 PAGE = 10  # rows
@@ -145,7 +145,7 @@ class Watcher:
             if verb == "pause" and not jobs and (jobs := give_order(self.home, "resume", match)):
                 verb = "resume"
             why = "" if jobs else f"nothing to do: {explain_nothing(self.home, verb, match)}"
-            self.message = f"{verb} {asked.target}: {why or jobs_text(len(jobs))}"
+            self.message = f"{verb} {asked.target}: {why or counted(len(jobs), 'job')}"
             self.look()
         except XpError as error:
             self.message = error.what

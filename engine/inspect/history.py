@@ -24,6 +24,7 @@ from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json
 from engine.spec.job_kinds import final_network
 from engine.spec.synonyms import hint_word
+from store.amounts import counted
 
 METRIC = "test_top1"
 Place = tuple[str, str, int]
@@ -120,7 +121,7 @@ def setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tupl
             values = [canonical_json(one.get(path)) for one in (first, second)]
             if values[0] != values[1]:
                 told[f"{path}: {values[0]} -> {values[1]}"] += 1
-    return tuple(f"{line} ({count} {'run' if count == 1 else 'runs'})" for line, count in sorted(told.items()))
+    return tuple(f"{line} ({counted(count, 'run')})" for line, count in sorted(told.items()))
 
 
 def _place(run: Mapping[str, Any]) -> Place:

@@ -24,6 +24,7 @@ from engine.inspect.why_tried import searched_lines, trial_lines, tried
 from engine.schedule.lookup import Match
 from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json
+from store.amounts import counted
 from store.queue import JobRow, Queue
 
 FEW, SEVERAL = 2, 6  # settings that are told of an arm: where there are many arms, and where there are not
@@ -61,7 +62,7 @@ def explain_match(home: Home, match: Match) -> Iterator[str]:
     runs = sum(arm.runs for arm in arms)
     jobs = {job.job: job for arm in arms for job in arm.jobs}
     head = (
-        f"{record['name']}, submission {record.get('number', '?')}: {_plural(runs, 'run')}, {_plural(len(jobs), 'job')}"
+        f"{record['name']}, submission {record.get('number', '?')}: {counted(runs, 'run')}, {counted(len(jobs), 'job')}"
     )
     yield f"{head}: {_origin_text(list(jobs.values()))}"
     wanted_runs = [run for run in record["runs"] if wanted is None or run["run"] in wanted]
@@ -182,13 +183,13 @@ def _origin(home: Home, job: str, row: JobRow | None, asker: str | None) -> JobO
 
 def _arm_lines(arm: ArmWhy, record: Mapping[str, Any], most: int) -> Iterator[str]:
     mark = " (baseline)" if arm.is_baseline else ""
-    yield f"{arm.arm}{mark}: {_plural(arm.runs, 'run')}, {_plural(len(arm.jobs), 'job')}: {_origin_text(arm.jobs)}"
+    yield f"{arm.arm}{mark}: {counted(arm.runs, 'run')}, {counted(len(arm.jobs), 'job')}: {_origin_text(arm.jobs)}"
     for one in arm.differences[:most]:
         yield f"  {one.path}: {_value_text(one.first)} -> {_value_text(one.second)}"
     more = len(arm.differences) - most
     if more > 0:
         name = record["name"]
-        yield f"  and {_plural(more, 'more setting')}: xp diff {name}/{record['baseline']} {name}/{arm.arm}"
+        yield f"  and {counted(more, 'more setting')}: xp diff {name}/{record['baseline']} {name}/{arm.arm}"
 
 
 def _value_text(value: Any) -> str:
@@ -223,7 +224,3 @@ def _job_text(job: JobOrigin) -> str:
     if job.state != "done":
         return job.state
     return "ran for it" if job.origin is None else f"reused from {job.origin}"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"

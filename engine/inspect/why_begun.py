@@ -16,6 +16,7 @@ from engine.home.control_files import read_details
 from engine.home.paths import Home
 from engine.inspect.progress_text import clock_text
 from engine.schedule.lookup import name_jobs
+from store.amounts import counted
 
 
 def explain_beginnings(home: Home, jobs: Sequence[str]) -> dict[str, str]:
@@ -58,7 +59,7 @@ def _line(
     listed = ", ".join(_job_name(other, names) for other in others)
     if began is not None:
         spent = f"{clock_text(began['seconds'])} of training that it did not do again"
-        epochs = f"{began['epoch']} {'epoch' if began['epoch'] == 1 else 'epochs'}"
+        epochs = counted(began["epoch"], "epoch")
         return f"goes on from {_job_name(began['job'], names)} after {epochs}, {spent}"
     if told is not None and told["state"] == "done":
         return f"began at its start: nothing to go on from was left by {listed}; xp logs {job} says why"

@@ -14,6 +14,7 @@ from engine.home.paths import Home
 from engine.schedule.growing import REMOVED, WORD
 from engine.schedule.searched import read_progress
 from engine.spec.identity import canonical_json
+from store.amounts import counted
 
 Record = Mapping[str, Any]
 DRAWN = {
@@ -72,7 +73,7 @@ def _why_text(told: Record, search: Record) -> str:
 def _final_lines(home: Home, record: Record, told: Record) -> Iterator[str]:
     of_arm = [one for one in tried(record).values() if one["arm"] == told["arm"] and one["stage"] != "final"]
     trained = {one["trial"] for one in of_arm if one["refused"] is None}
-    count = f"{len(trained)} {'trial' if len(trained) == 1 else 'trials'}"
+    count = counted(len(trained), "trial")
     metric = record["spec"][WORD].get("metric", "val_top1")
     best = f"the best by {metric}" if isinstance(metric, str) else f"on the front of {', '.join(metric)}"
     yield f"  a final of the search of {record['name']}: trial {told['trial']} of arm {told['arm']}, trained anew"
@@ -98,6 +99,5 @@ def searched_lines(record: Record, arms: Sequence[str]) -> Iterator[str]:
         kept = [one for one in found if one["arm"] == arm and one["refused"] is None]
         more = f", {refused[arm]} refused" if refused[arm] else ""
         shown = next((one["trial_arm"] for one in kept), next(one["trial_arm"] for one in found if one["arm"] == arm))
-        what = "training" if len(kept) == 1 else "trainings"
         one = f"xp why {record['name']}/{shown}"
-        yield f"{arm}: searched in {len(kept)} {what} of drawn settings{more}; why one of them: {one}"
+        yield f"{arm}: searched in {counted(len(kept), 'training')} of drawn settings{more}; why one of them: {one}"

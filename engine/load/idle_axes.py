@@ -5,7 +5,7 @@ A trial of such an axis would be the same training as the one before, and chosen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,19 +13,17 @@ from pydantic import ValidationError
 from engine.load.cells import heeded
 from engine.spec.cells import CellBuilder, Tree, merge_trees, nest_paths
 from engine.spec.identity import canonical_json
-from engine.spec.search import Axis
-
-Conditions = Callable[[Mapping[str, Axis], str], dict[str, Any]]
+from engine.spec.search import Axis, first_conditions
 
 
-def idle_axes(builder: CellBuilder, tree: Tree, space: Mapping[str, Axis], conditions: Conditions) -> Iterator[str]:
+def idle_axes(builder: CellBuilder, tree: Tree, space: Mapping[str, Axis]) -> Iterator[str]:
     """Yield the paths whose values all give the same jobs, also beside every value of each other axis."""
     for path, axis in space.items():
-        own = conditions(space, path)
+        own = first_conditions(space, path)
         others = (
-            {**conditions(space, other), other: value}
+            {**first_conditions(space, other), other: value}
             for other in space
-            if other != path and path not in conditions(space, other)
+            if other != path and path not in first_conditions(space, other)
             for value in space[other].values
         )
         beside = (words for words in ({}, *others) if all(own.get(key, value) == value for key, value in words.items()))

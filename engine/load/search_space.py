@@ -35,8 +35,9 @@ from engine.spec.cells import (
     nest_paths,
     unknown_part,
 )
-from engine.spec.search import BEST, MARK, Axis, Search, listed, waits_for
+from engine.spec.search import BEST, MARK, Axis, Search, first_conditions, listed, waits_for
 from engine.spec.synonyms import hint_word
+from store.amounts import counted
 from store.metrics import METRICS
 
 JUDGES = ("source", "root", "options", "most", "label", "boxes", "classes", "broken", "split", "given", "split_seed",
@@ -91,7 +92,7 @@ def _metric_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Pro
             yield _problem(layers, place, f"neither more nor less of {name} is better", "write `direction` too")
     told = listed(search.direction) if search.direction is not None else []
     if told and len(told) != len(search.metrics):
-        what = f"{len(told)} direction{'s' if len(told) > 1 else ''} of {len(search.metrics)} metrics"
+        what = f"{counted(len(told), 'direction')} of {len(search.metrics)} metrics"
         ways = ", ".join(
             "min" if METRICS[name].better == "lower" else "max" for name in search.metrics if name in METRICS
         )
@@ -292,7 +293,7 @@ def _value_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Prob
         for path, axis in space.items():
             root: Path = ("search", "arms", arm) if path in (search.arms.get(arm) or {}) else ("search", "space")
             for (at, value), words in itertools.product(enumerate(axis.values), lengths):
-                drawn = {**words, **_conditions(space, path), path: value}
+                drawn = {**words, **first_conditions(space, path), path: value}
                 if (found := _impossible(builder, tree, drawn, layers)) and not _is_possible(
                     builder, tree, drawn, space, layers
                 ):
@@ -306,7 +307,7 @@ def _idle_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Probl
     """Yield the axes that decide nothing of a searched arm."""
     builder, trees = _trees(search, spec, layers)
     for arm, tree in trees.items():
-        for path in idle_axes(builder, tree, search.space_of(arm), _conditions):
+        for path in idle_axes(builder, tree, search.space_of(arm)):
             is_own = path in (search.arms.get(arm) or {})
             root: Path = ("search", "arms", arm) if is_own else ("search", "space")
             fix = "leave it away" if is_own or not spec.arms else "draw it below `search.arms`, for arms that heed it"
@@ -322,7 +323,7 @@ def _is_possible(
     builder: CellBuilder, tree: Tree, drawn: Mapping[str, Any], space: Mapping[str, Axis], layers: Layers
 ) -> bool:
     """Whether a value that the spec's own words forbid can be had beside another one of some other axis."""
-    others = ({**_conditions(space, path), path: value} for path, axis in space.items() for value in axis.values)
+    others = ({**first_conditions(space, path), path: value} for path, axis in space.items() for value in axis.values)
     beside = ({**other, **drawn} for other in others if not other.keys() & drawn.keys())
     return any(_impossible(builder, tree, words, layers) is None for words in beside)
 
@@ -333,14 +334,6 @@ def _trees(search: Search, spec: Spec, layers: Layers) -> tuple[CellBuilder, dic
     points = matrix_points(spec.matrix)
     arms = filter(search.is_searched, spec.arm_names)
     return CellBuilder(base, spec), {arm: next(arm_trees(base, spec.arms.get(arm, {}), points)) for arm in arms}
-
-
-def _conditions(space: Mapping[str, Axis], path: str) -> dict[str, Any]:
-    """Return values under which `path` is drawn: the first that each condition names."""
-    found: dict[str, Any] = {}
-    for other, value in space[path].when.items():
-        found |= {**_conditions(space, other), other: listed(value)[0]}
-    return found
 
 
 def _first_problem(builder: CellBuilder, tree: Tree, layers: Layers, place: Callable[[Path], Path]) -> Problem | None:

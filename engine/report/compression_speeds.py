@@ -16,6 +16,7 @@ from engine.report.front_chart import Front, FrontPoint
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from engine.report.tables import Cell, Table
+from store.amounts import counted
 from store.metrics import METRICS, Metric
 
 LATENCY, RATE, SPEED_UP = "infer_latency", "infer_images_per_second", "infer_speedup"
@@ -72,7 +73,7 @@ def way_title(way: Way) -> str:
 
 
 def way_name(way: Way) -> str:
-    return f"{way.name}, {way.threads} {'thread' if way.threads == 1 else 'threads'}"
+    return f"{way.name}, {counted(way.threads, 'thread')}"
 
 
 def figures_of(way: Way) -> list[Metric]:

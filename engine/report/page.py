@@ -48,6 +48,7 @@ from engine.report.tables import (
 )  # fmt: skip
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.verify.certificate import Certificate, resume_text, training_digest
+from store.amounts import counted
 from store.metrics import METRICS
 
 IN_TABLES = frozenset(metric.name for metric in METRICS.values() if metric.column)
@@ -286,7 +287,7 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
         # Of what was paused or cancelled before it began, its runs tell.
         if job["state"] == "failed" or (job["attempts"] and job["state"] in ("cancelled", "paused")):
             reason = f": {job['reason']}" if job["reason"] else ""
-            attempts = _counted(job["attempts"], "attempt")
+            attempts = counted(job["attempts"], "attempt")
             holes.append(say("ended_job", job=job["job"], state=job["state"], attempts=attempts, reason=reason))
     for (arm, point, metric), row in sheet.cells.items():
         if metric in IN_TABLES and row["not_finite"]:
@@ -302,10 +303,6 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
 
 def _run_name(run: Row) -> str:
     return f"{run['arm']} {run['cell']} seed {run['seed']}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _some(names: Sequence[str], most: int = 6) -> str:

@@ -15,10 +15,11 @@ from engine.analysis.searches import Final, SearchedArm, Searches, Tried, direct
 from engine.analysis.snapshot import Row
 from engine.report import number_text
 from engine.report.charts.data.searches import Anew
-from engine.report.search_text import counted, drawn_text, figure_text, gap_text, trial_name
+from engine.report.search_text import drawn_text, figure_text, gap_text, trial_name
 from engine.report.sentences import say
 from engine.report.sheet import Sheet, half_of
 from engine.report.tables import Cell, Table
+from store.amounts import counted
 from store.metrics import METRICS
 
 MOST_FRONT = 30  # rows of a front

@@ -10,10 +10,6 @@ from engine.report import number_text
 from store.metrics import METRICS
 
 
-def counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def trial_name(one: Tried) -> str:
     return one.name
 

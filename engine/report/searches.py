@@ -14,11 +14,12 @@ from engine.analysis.searches import FAILED, SearchedArm, Searches, Training
 from engine.report import number_text
 from engine.report.charts.data.searches import SearchCharts, few_text, search_charts
 from engine.report.search_best import anew_sentences, anew_table, find_anew, near_sentences, near_tables
-from engine.report.search_text import counted, figures_text, trial_name
+from engine.report.search_text import figures_text, trial_name
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from engine.report.tables import Cell, Table
 from engine.spec.search import Axis, Bound
+from store.amounts import counted
 from store.metrics import METRICS
 
 SPACE_HEADS = ("setting", "arms", "drawn as", "from", "only where")

@@ -11,6 +11,7 @@ from engine.schedule.lookup import find_match
 from engine.schedule.orders import ORDERS, change_priority, explain_nothing, give_order, retry_slot, running_jobs
 from engine.serve.pages.sql import cancel_query
 from engine.serve.view import Action, Answer, Asked
+from store.amounts import counted
 
 STOPPING = ("cancel", "pause")
 MOST_PRIORITY = 1_000_000
@@ -50,13 +51,9 @@ def _order_one(home: Home, verb: str, name: str) -> Answer:
         raise XpError(what, fix="xp doctor tells what is wrong with this home") from error
     if not jobs:
         return Answer(f"{verb}: nothing changed: {explain_nothing(home, verb, match)}", is_good=False)
-    text = f"{verb}: {_count(len(jobs))} of {match.name}"
+    text = f"{verb}: {counted(len(jobs), 'job')} of {match.name}"
     ending = len(running_jobs(home, jobs)) if verb in STOPPING else 0
-    return Answer(f"{text}; {_count(ending)} asked to stop, which may take some seconds" if ending else text)
-
-
-def _count(number: int) -> str:
-    return f"{number:,} {'job' if number == 1 else 'jobs'}"
+    return Answer(f"{text}; {counted(ending, 'job')} asked to stop, which may take some seconds" if ending else text)
 
 
 def order_priority(asked: Asked) -> Answer:

@@ -12,7 +12,7 @@ from engine.spec import Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.code_uses import list_uses
 from engine.spec.own_code import names_code
-from engine.spec.search import Axis, listed
+from engine.spec.search import Axis, first_conditions
 from engine.spec.trial_arms import only_drawn
 
 
@@ -38,8 +38,7 @@ def code_cells(spec: Spec) -> Iterator[Cell]:
     """
     yield from expand_cells(spec)
     for drawn in drawn_code(spec):
-        axis = _space_of(spec, drawn.arm)[drawn.path]
-        settings = {path: listed(value)[0] for path, value in axis.when.items()} | {drawn.path: drawn.value}
+        settings = {**first_conditions(_space_of(spec, drawn.arm), drawn.path), drawn.path: drawn.value}
         try:
             yield from expand_cells(only_drawn(spec, {drawn.arm: (drawn.arm, settings)}, spec.seeds[:1]))
         except ValidationError:

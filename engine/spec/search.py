@@ -284,5 +284,13 @@ def waits_for(space: Mapping[str, Axis], path: str) -> set[str]:
     return found
 
 
+def first_conditions(space: Mapping[str, Axis], path: str) -> dict[str, Any]:
+    """Return values under which `path` is drawn: the first that each condition names, and those of these."""
+    found: dict[str, Any] = {}
+    for other, value in space[path].when.items():
+        found |= {**first_conditions(space, other), other: listed(value)[0]}
+    return found
+
+
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

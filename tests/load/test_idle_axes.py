@@ -18,11 +18,7 @@ TEMPERATURE = {"log": [1.0, 8.0]}
 
 def idle(space: dict[str, Any], tree: dict[str, Any] = BASE) -> list[str]:
     axes = {path: Axis.model_validate(axis) for path, axis in space.items()}
-
-    def conditions(of: Any, path: str) -> dict[str, Any]:
-        return {other: value[0] if isinstance(value, list) else value for other, value in of[path].when.items()}
-
-    return list(idle_axes(CellBuilder(tree, Settings.model_validate(tree)), tree, axes, conditions))
+    return list(idle_axes(CellBuilder(tree, Settings.model_validate(tree)), tree, axes))
 
 
 @pytest.mark.parametrize(

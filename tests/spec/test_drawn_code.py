@@ -34,5 +34,15 @@ def test_code_in_a_mapping_that_waits_for_another_draw_is_found() -> None:
     assert codes_of(spec) == ["a: /lab/band.py:Band", "b: /lab/band.py:Band"]
 
 
+def test_code_that_waits_for_a_draw_that_waits_itself_is_found() -> None:
+    space = {
+        "student.arch": {"choice": ["timm/mobilenetv3_large_100", "tiny_vit_5m"]},
+        "student.windows": {"choice": [[7, 7, 14, 7]], "when": {"student.arch": "tiny_vit_5m"}},
+        "student.attention": {"choice": [{"kind": "/lab/band.py:Band"}], "when": {"student.windows": [[7, 7, 14, 7]]}},
+    }
+    written = {**BASE, "student": {"arch": "timm/mobilenetv3_large_100"}, "search": {"space": space}}
+    assert codes_of(Spec.model_validate(written)) == ["s: /lab/band.py:Band"]
+
+
 def test_what_draws_no_code_uses_none() -> None:
     assert not uses_code(spec_of({"train.optimizer": {"choice": ["adamw", "sgd"]}}))

@@ -10,6 +10,7 @@ from typing import Any
 from engine.core.measure import Load
 from engine.inputs.machine import NOISY, MachineState
 from engine.verify.bench.compare import Comparison, Line
+from store.amounts import counted
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
@@ -28,7 +29,7 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
 
 
 def _title(load: Load) -> str:
-    return f"{load.mode}, batch {load.batch_size}, {load.threads} {'thread' if load.threads == 1 else 'threads'}"
+    return f"{load.mode}, batch {load.batch_size}, {counted(load.threads, 'thread')}"
 
 
 def _row(line: Line, width: int) -> str:

@@ -10,6 +10,7 @@ from engine.verify.profile.subject import Subject
 from engine.verify.profile.summary import Spread, Summary
 from engine.verify.profile.timings import PARTS
 from engine.verify.profile.verdict import judge
+from store.amounts import counted
 
 WIDE = 10  # letters of a number's column
 TAUGHT = {
@@ -32,8 +33,8 @@ def profile_lines(subject: Subject, found: Summary) -> Iterator[str]:
 def _title(subject: Subject, found: Summary) -> str:
     about = found.timings.about
     device = "the CPU" if about.kind == "cpu" else about.device
-    threads = f"{about.threads} {_plural(about.threads, 'thread')}"
-    loading = f"{about.workers} {_plural(about.workers, 'thread')} loading" if about.workers else "none loading beside"
+    threads = counted(about.threads, "thread")
+    loading = f"{counted(about.workers, 'thread')} loading" if about.workers else "none loading beside"
     pieces = f" in pieces of {about.micro_batch}" if about.micro_batch else ""
     compiled = f", train.compile: {about.compiled}" if about.compiled else ""
     named = subject.title if subject.title == subject.job else f"{subject.title} ({subject.job})"
@@ -101,10 +102,6 @@ def _ms(seconds: float) -> str:
     """Return milliseconds of three digits, or whole ones from 100 on."""
     value = float(f"{1000.0 * seconds:.3g}") if abs(seconds) < 1.0 else 1000.0 * seconds
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 0.01 else "0"
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"
 
 
 def profile_json(subject: Subject, found: Summary) -> dict[str, Any]:

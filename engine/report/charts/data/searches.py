@@ -16,8 +16,9 @@ from engine.report.charts.best_so_far import BestSoFar
 from engine.report.charts.importance import Weight, Weights
 from engine.report.charts.parallel import Coordinate, Line, Parallel
 from engine.report.charts.trial_front import TrialFront, Whiskers
-from engine.report.search_text import counted, drawn_text
+from engine.report.search_text import drawn_text
 from engine.report.sentences import say
+from store.amounts import counted
 from store.metrics import METRICS, Metric
 
 ALPHA = 0.05
