@@ -45,6 +45,7 @@ JUDGES = ("source", "root", "options", "most", "label", "boxes", "classes", "bro
 """The words of `data` that decide which images there are, and which of them judge."""
 ASIDE = ("measure", "explain", "resources")
 SAME_ON_VAL = {"test_top1": "val_top1", "test_loss": "val_loss"}
+LUCKY = ("the best of several seeds is the luckiest", "leave it as it is; `final: {seeds: [...]}` has fresh ones")
 MOST_POINTS = 100_000  # of a grid: all are gone through for each draw
 MOST_MARK = 12  # letters that a trial's arm has more than its own
 
@@ -228,6 +229,8 @@ def _axis_problems(place: Place, spec: Spec, layers: Layers) -> Iterator[Problem
 
 def _path_fault(path: str, spec: Spec) -> tuple[str, str] | None:
     """Say why a path cannot be drawn, None where it can."""
+    if (word := path.partition(".")[0]) in Spec.model_fields and word not in Settings.model_fields:
+        return LUCKY if word == "seeds" else (f"{word} is no setting of a run", "leave it as it is")
     if wrong := unknown_part(path):
         return f"unknown key {wrong[0]!r}", path_fix(path, *wrong)
     first, _, rest = path.partition(".")
@@ -236,7 +239,7 @@ def _path_fault(path: str, spec: Spec) -> tuple[str, str] | None:
     if first in ASIDE:
         return f"{path} is no part of the network and its training", "leave it as it is"
     if path.endswith("seed"):
-        return "the best of several seeds is the luckiest", "leave it as it is; `final: {seeds: [...]}` has fresh ones"
+        return LUCKY
     if path == "train.epochs" and spec.search is not None and spec.search.fidelity is not None:
         return "fidelity decides the epochs", "leave it away, or `fidelity`"
     return matrix_clash(path, spec.matrix) or arm_clash(path, spec)
@@ -263,6 +266,23 @@ def _prior_problems(search: Search, layers: Layers) -> Iterator[Problem]:
                 yield _problem(layers, place, f"{path} is not drawn", hint_word(path, known), key=True)
             elif not any(space[path].holds(value) for _, _, space in _spaces(search) if path in space):
                 yield _problem(layers, place, f"{write_value(value)} cannot be drawn", _value_fix(known[path]))
+            elif undrawn := _unmet(prior, path, search):
+                other, wanted = undrawn
+                what = f"{path} is drawn only where {other} is {' or '.join(map(write_value, wanted))}"
+                yield _problem(layers, place, what, f"leave it away, or try first what has that {other}", key=True)
+
+
+def _unmet(prior: Mapping[str, Any], path: str, search: Search) -> tuple[str, list[Any]] | None:
+    """Return a condition that a prior itself breaks in every space, so that what it says at `path` is never tried."""
+    found = None
+    for space in (space for _, _, space in _spaces(search) if path in space):
+        needed = {other: listed(wanted) for other, wanted in space[path].when.items()}
+        found = next(
+            ((other, wanted) for other, wanted in needed.items() if prior.get(other, wanted[0]) not in wanted), None
+        )
+        if found is None:
+            return None
+    return found
 
 
 # -- whether it is possible -------------------------------------------------------------------------------------------

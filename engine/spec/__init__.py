@@ -10,7 +10,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers continuing   train, measure, explain, resources; timm's optimizers; what a longer one takes up
     prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
-    distill features search experiment paper   losses, layers that follow; axes; a run's settings, a spec; many, sayings
+    distill features search space_forms experiment paper   losses, layers that follow; axes; a run, a spec; sayings
     lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema
     dotted cells trial_arms   settings by dotted path; base, arm, matrix point -> the settings of a cell; trials as arms
     identity forms   settings -> a stable id; the files that networks are exported as

@@ -11,9 +11,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from engine.spec.base import MOST_EPOCHS, Model, Numbers, Seed, ranged, refuse
+from engine.spec.space_forms import check_forms
 
 Kind = Literal["log", "float", "int", "choice"]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2), Numbers(-1e18, 1e18)]
@@ -127,6 +128,9 @@ class Axis(Model):
         )
 
 
+Space = Annotated[dict[str, Axis], BeforeValidator(check_forms)]
+
+
 class Bound(Model):
     """What a figure has to keep below, or above."""
 
@@ -217,11 +221,11 @@ class Search(Model):
     seed: Seed = Field(
         0, description="Seed of the draws, not of the runs: trials have the first of `seeds`.", examples=[0]
     )
-    space: dict[str, Axis] = Field(
+    space: Space = Field(
         min_length=1, description="The settings that are drawn, by their dotted paths, for every arm.",
         examples=[{"distill.temperature": {"log": [1, 8]}}],
     )  # fmt: skip
-    arms: dict[str, dict[str, Axis] | None] = Field(
+    arms: dict[str, Space | None] = Field(
         {}, description="What is drawn for one arm besides, or otherwise; null: it is run as it is, and not searched.",
         examples=[{"plain": None, "taught": {"distill.weight": {"float": [0, 1]}}}],
     )  # fmt: skip

@@ -108,6 +108,12 @@ _OTHERS: Mapping[str, str] = {
     "expect": "expected direction",
     "against": "baseline versus vs",
     "columns": "metrics",
+    # what a search draws from
+    "log": "loguniform logfloat reciprocal",
+    "float": "uniform quniform double real",
+    "int": "randint integer intuniform range",
+    "choice": "choices categorical values options oneof gridsearch",
+    "when": "if condition only where",
     # losses
     "hinton": "kd kl kld kldiv vanilla vanillakd softtargets st",
     "ce": "crossentropy none nokd labels",

@@ -21,6 +21,10 @@ search:
   trials: 4
 """
 SPACE = "  space:\n    train.lr: {log: [1.0e-4, 1.0e-2]}\n"
+WAITING = (
+    "  space: {train.optimizer: {choice: [adamw, sgd]}, "
+    "train.lr: {log: [1.0e-4, 1.0e-2], when: {train.optimizer: [sgd]}}}"
+)
 
 
 def refusal(tmp_path: Path, text: str) -> str:
@@ -73,6 +77,10 @@ def refusal(tmp_path: Path, text: str) -> str:
         ("  constraint: {params: {below: 1.0, above: 2.0}}\n" + SPACE, "7:44", "swap"),
         ("  sampler: grid\n" + SPACE, "7:12", "a `step`"),
         ("  prior: {train.lr: 3.0}\n" + SPACE, "7:21", "use 0.0001 to 0.01"),
+        ("  prior: {train.lr: 0.001, train.optimizer: adamw}\n" + WAITING, "7:11", "only where train.optimizer is sgd"),
+        ("  space: {seeds: {choice: [1, 2]}}", "7:11", "the luckiest"),
+        ("  space: {search.trials: {int: [1, 3]}}", "7:11", "search is no setting of a run"),
+        ("  space: {train.lr: [1.0e-4, 1.0e-2]}", "7:21", "write `{choice: [0.0001, 0.01]}`"),
         ("  prior: [{train.epochs: 3}]\n" + SPACE, "7:12", "train.epochs is not drawn"),
         ("  final: {seeds: [0, 1]}\n" + SPACE, "7:18", "seeds that chose nothing"),
         ("  fidelity: {epochs: [3, 10]}\n" + SPACE, "7:22", "train.epochs says 9"),
@@ -92,6 +100,13 @@ def test_what_cannot_be_searched_is_refused_at_its_place(tmp_path: Path, lines: 
     assert f"study.yaml:{place}: " in told, told
     assert what in told
     assert "fix: " in told
+
+
+@pytest.mark.parametrize("prior", ["{train.lr: 0.001}", "{train.lr: 0.001, train.optimizer: sgd}"])
+def test_a_prior_whose_condition_can_be_met_is_taken(prior: str, tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(f"{HEAD}  prior: {prior}\n{WAITING}\n")
+    assert load_spec(path).search is not None
 
 
 def test_circles_of_conditions_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from engine.spec.lexicon import all_terms
 from engine.spec.optimizers import OPTIMIZER_WORDS
+from engine.spec.space_forms import WORDS
 from engine.spec.synonyms import SYNONYMS, hint_word, meant_words
 from store.metrics import METRICS
 
@@ -40,7 +41,7 @@ def test_a_slip_of_the_finger_is_still_found() -> None:
 
 
 def test_synonyms_stand_for_words_that_there_are() -> None:
-    words = {path.rpartition(".")[2] for path in all_terms()} | set(METRICS)
+    words = {path.rpartition(".")[2] for path in all_terms()} | set(METRICS) | set(WORDS)
     words |= {str(choice) for term in all_terms().values() for choice in term.facts.choices}
     words |= {"pretrained", "none", "tiny_vit_5m", "tiny_vit_11m", "tiny_vit_21m", "none_longer"}
     assert {ours for meant in SYNONYMS.values() for ours in meant} - words == set()
