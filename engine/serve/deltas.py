@@ -154,17 +154,17 @@ class Deltas:
             if snapshot is None:
                 return {}
             for row in snapshot.ask("serve_read", jobs=list(jobs)):
-                seq, upto = self._find_lines(snapshot, row)
+                seq, upto = self._find_lines(snapshot, row, len(jobs))
                 read = Read(row["bytes"], row["compacted"], seq, row["source"], upto)
                 found.setdefault(row["job"], {})[row["attempt"]] = read
         return found
 
-    def _find_lines(self, snapshot: Snapshot, row: Mapping[str, Any]) -> tuple[int, int | None]:
+    def _find_lines(self, snapshot: Snapshot, row: Mapping[str, Any], among: int) -> tuple[int, int | None]:
         """Return the last published line of an attempt, and up to which line the one that it went on from counts."""
         lasts = {}
         # Of what is finished nothing more can come.
         if not row["compacted"]:
-            first, last = self._find_range(snapshot, row["job"])
+            first, last = self._find_range(snapshot, row["job"], among)
             asked = {"job": row["job"], "step": row["step"] or 0, "first": first, "last": last}
             lasts = {one["attempt"]: one for one in snapshot.ask("serve_lasts", **asked)}
         seq = lasts[row["attempt"]]["seq"] if row["attempt"] in lasts else 0
@@ -172,18 +172,18 @@ class Deltas:
             return seq, row["upto"]
         return seq, lasts[row["source"]]["before"]
 
-    def _find_range(self, snapshot: Snapshot, job: str) -> Range:
-        """Return the first and the last row that may be a job's."""
+    def _find_range(self, snapshot: Snapshot, job: str, among: int) -> Range:
+        """Return the first and the last row that may be a job's, where it is one of `among` that are asked for."""
         # What is known is kept with the file that is open: rows of another one lie elsewhere.
         if self._ranges.known is not snapshot.known:
             self._ranges = _Ranges(snapshot.known)
         ranges = self._ranges
-        ranges.asked += 1
         # To look through all rows for one job takes a third of what it takes to find where all jobs lie.
-        if ranges.of is None and ranges.asked > FEW_JOBS:
+        if ranges.of is None and ranges.asked + among > FEW_JOBS:
             (row,) = snapshot.ask("serve_ranges")
             places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
             ranges.of = dict(zip(row["jobs"] or (), places, strict=True))
+        ranges.asked += 1
         return EVERYWHERE if ranges.of is None else ranges.of.get(job, NOWHERE)
 
     def _next(self, job: str, live: LiveJob, watched: Watched, after: int) -> list[Series]:
@@ -225,7 +225,7 @@ class Deltas:
         with self.site.snapshot() as snapshot:
             if snapshot is None:
                 return {}
-            first, last = self._find_range(snapshot, job)
+            first, last = self._find_range(snapshot, job, len(watched.jobs))
             found = snapshot.ask("serve_curves", **chain, **about, first=first, last=last)
         return {row["name"]: _points_of(row) for row in found}
 

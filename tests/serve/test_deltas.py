@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.analysis.snapshot import Snapshot
 from engine.collect import collect
 from engine.serve import deltas
 from engine.serve.deltas import Watched, read_cursor
@@ -114,6 +116,33 @@ def test_a_finished_job_is_read_from_the_results(made: SyntheticHome) -> None:
     browser.poll()
     assert browser.steps(JOB) == [*range(2000)]
     assert browser.poll().series == ()
+
+
+@pytest.mark.parametrize(("count", "scans"), [(1, 2), (5, 0)])
+def test_all_rows_are_looked_through_for_a_few_jobs_alone(
+    count: int, scans: int, made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [f"train-{number}" for number in range(count)]
+    for job in jobs:
+        made.job(job, "train")
+        attempt, journal = made.attempt(job, 1)
+        log_steps(journal, 1, 2)
+        journal.close()
+        made.finish(job, attempt)
+    collect(made.home)
+    told: list[tuple[str, object]] = []
+    ask = Snapshot.ask
+
+    def listen(self: Snapshot, query: str, **values: Any) -> list[dict[str, Any]]:
+        told.append((query, (values.get("first"), values.get("last"))))
+        return ask(self, query, **values)
+
+    monkeypatch.setattr(Snapshot, "ask", listen)
+    browser = Browser(Site(made.home), Watched(tuple(jobs)))
+    browser.poll()
+    assert [browser.steps(job) for job in jobs] == [[1, 2]] * count
+    assert sum(place == deltas.EVERYWHERE for _, place in told) == scans
+    assert sum(query == "serve_ranges" for query, _ in told) == (0 if scans else 1)
 
 
 def test_a_browser_holds_no_more_than_its_screen(made: SyntheticHome) -> None:
