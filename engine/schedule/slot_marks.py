@@ -7,6 +7,7 @@ marks, an order removes them; each is a file of its own (slots/HOST/), so that n
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -40,7 +41,7 @@ class SlotMarks:
 
     def __init__(self, home: Home) -> None:
         self.folder = home.slot_marks(host_name())
-        self.seen = 0
+        self.seen: frozenset[tuple[str, int, int]] = frozenset()
 
     def list_all(self) -> list[SlotMark]:
         """Return every mark that can be read, by slot; none where nothing was ever found."""
@@ -70,9 +71,10 @@ class SlotMarks:
     def has_changed(self) -> bool:
         """Return whether a mark came or went since this was last asked."""
         try:
-            now = self.folder.stat().st_mtime_ns
-        except FileNotFoundError:
-            now = 0
+            # Not the folder's time alone: two changes within a tick of the clock may have the same.
+            now = frozenset((one.name, one.inode(), one.stat().st_mtime_ns) for one in os.scandir(self.folder))
+        except FileNotFoundError:  # no mark was ever put, or one went while this looked
+            now = frozenset()
         before, self.seen = self.seen, now
         return now != before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_a_change_is_news_once_and_to_every_reader(home: Home) -> None:
     assert (one.has_changed(), one.has_changed(), other.has_changed()) == (True, False, True)
     other.clear(["GPU-5a"])
     assert one.has_changed()
+
+
+def test_a_change_within_a_tick_of_the_clock_is_news_too(home: Home) -> None:
+    marks = SlotMarks(home)
+    shut(home, "GPU-5a")
+    at = marks.folder.stat().st_mtime_ns
+    assert marks.has_changed()
+    marks.clear(["GPU-5a"])
+    os.utime(marks.folder, ns=(at, at))
+    assert marks.has_changed()
 
 
 def test_a_file_that_is_no_mark_is_passed_over(home: Home) -> None:
