@@ -30,7 +30,7 @@ os.environ["XP_CALIBRATE"] = "0"
 LONGEST = (
     "run/test_teachers.py", "flow/test_flow.py", "gpu_stub/test_jobs.py", "search/test_advance.py",
     "run/test_targets.py", "run/test_pruning.py", "run/test_continuing.py", "search/test_schedulers.py",
-    "run/test_training.py", "gpu_stub/test_two_cards.py", "gpu_stub/test_walks.py", "report/test_report.py",
+    "run/test_training.py", "gpu_stub/test_walks.py", "report/test_report.py",
     "verify/test_resume.py", "report/test_own_templates.py", "core/network/triton_attention/test_forward.py",
     "collect/test_collect.py", "collect/test_compact.py", "chaos/test_damages.py", "hostile/test_hostile.py",
     "core/train/ranks/test_backward.py", "core/network/test_oracles.py", "flow/test_memory.py",

@@ -33,8 +33,12 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
 
 @pytest.mark.parametrize(
     ("card", "precision"),
-    [(H100, "bf16"), (A100, "tf32"), (T4, "fp32"), pytest.param(T4, "fp16", marks=pytest.mark.slow)],
-    ids=["H100", "A100", "T4", "T4-fp16"],
+    [
+        (H100, "bf16"),
+        (T4, "fp32"),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((A100, "tf32"), (T4, "fp16"))),
+    ],
+    ids=["H100", "T4", "A100", "T4-fp16"],
 )
 def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Path, card: Card, precision: str) -> None:
     done = call_on(card, run_experiment, root=str(tmp_path), precision=precision)

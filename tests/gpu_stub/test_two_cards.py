@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 FIRST, SECOND = "GPU-5a", "GPU-5b"
 SPEC = Path(__file__).with_name("two_cards.yaml")
 KINDS = {"pack", "train", "targets", "prune", "measure", "explain"}
-# Without the arms whose kinds of job the others have too; the slow tests do them as well.
+# Without the arms whose kinds of job the others have too
 FEW = re.compile("  (plain|sparse): .*\n")
 
 
@@ -69,6 +69,7 @@ def read_queue(home: Home) -> tuple[dict[str, str], set[int], list[Any]]:
         return states, spent, queue.attempt_rows()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_two_cards")
 def test_every_kind_of_job_is_done_on_the_good_card_and_none_pays_for_the_broken_one(tmp_path: Path) -> None:
     home = work_through(tmp_path, broken=FIRST, is_whole=False)
