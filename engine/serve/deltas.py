@@ -87,17 +87,17 @@ class Place:
 
 
 Range = tuple[int, int]  # the first and the last row of a job's values
-EVERYWHERE, NOWHERE = (0, 1 << 60), (0, -1)
-FEW_JOBS = 3  # that are looked for in all rows before it is found out where each job's are
+NOWHERE: Range = (0, -1)
+FEW_JOBS = 3  # that are looked for one by one before it is found out where all jobs are
 
 
 @dataclass
 class _Ranges:
-    """Where the values of all jobs lie in one published file, once that is known."""
+    """Where the values of jobs lie in one published file, as far as that is known."""
 
     known: object  # what tells the file from others
-    of: dict[str, Range] | None = None
-    asked: int = 0
+    of: dict[str, Range] = field(default_factory=dict)
+    is_whole: bool = False  # a job that is not in `of` has no values
 
 
 @dataclass
@@ -178,13 +178,15 @@ class Deltas:
         if self._ranges.known is not snapshot.known:
             self._ranges = _Ranges(snapshot.known)
         ranges = self._ranges
-        # To look through all rows for one job takes a third of what it takes to find where all jobs lie.
-        if ranges.of is None and ranges.asked + among > FEW_JOBS:
-            (row,) = snapshot.ask("serve_ranges")
-            places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
-            ranges.of = dict(zip(row["jobs"] or (), places, strict=True))
-        ranges.asked += 1
-        return EVERYWHERE if ranges.of is None else ranges.of.get(job, NOWHERE)
+        if job in ranges.of or ranges.is_whole:
+            return ranges.of.get(job, NOWHERE)
+        # To look for one job takes a quarter of what it takes to find where all jobs lie.
+        if len(ranges.of) + among > FEW_JOBS:
+            ranges.of, ranges.is_whole = _all_ranges(snapshot), True
+            return ranges.of.get(job, NOWHERE)
+        (row,) = snapshot.ask("serve_range", job=job)
+        ranges.of[job] = NOWHERE if row["first"] is None else (row["first"], row["last"])
+        return ranges.of[job]
 
     def _next(self, job: str, live: LiveJob, watched: Watched, after: int) -> list[Series]:
         return [
@@ -228,6 +230,12 @@ class Deltas:
             first, last = self._find_range(snapshot, job, len(watched.jobs))
             found = snapshot.ask("serve_curves", **chain, **about, first=first, last=last)
         return {row["name"]: _points_of(row) for row in found}
+
+
+def _all_ranges(snapshot: Snapshot) -> dict[str, Range]:
+    (row,) = snapshot.ask("serve_ranges")
+    places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
+    return dict(zip(row["jobs"] or (), places, strict=True))
 
 
 def _forget_others(held: OrderedDict[Any, Any], mark: Mark | None) -> None:
