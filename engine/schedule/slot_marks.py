@@ -19,6 +19,9 @@ from engine.home.paths import Home
 from engine.launch.process import host_name
 from engine.schedule.placing import Doubts
 
+Look = tuple[int, frozenset[tuple[str, int, int]]]  # the folder's time; name, inode and time of each mark
+NEVER: Look = (0, frozenset())
+
 
 @dataclass(frozen=True)
 class SlotMark:
@@ -41,7 +44,7 @@ class SlotMarks:
 
     def __init__(self, home: Home) -> None:
         self.folder = home.slot_marks(host_name())
-        self.seen: frozenset[tuple[str, int, int]] = frozenset()
+        self.seen = NEVER
 
     def list_all(self) -> list[SlotMark]:
         """Return every mark that can be read, by slot; none where nothing was ever found."""
@@ -71,10 +74,12 @@ class SlotMarks:
     def has_changed(self) -> bool:
         """Return whether a mark came or went since this was last asked."""
         try:
-            # Not the folder's time alone: two changes within a tick of the clock may have the same.
-            now = frozenset((one.name, one.inode(), one.stat().st_mtime_ns) for one in os.scandir(self.folder))
+            # By the marks too: two changes within a tick of the clock may leave the folder with one time. By the time
+            # too: what came and went between two looks left the same marks.
+            marks = frozenset((one.name, one.inode(), one.stat().st_mtime_ns) for one in os.scandir(self.folder))
+            now = (self.folder.stat().st_mtime_ns, marks)
         except FileNotFoundError:  # no mark was ever put, or one went while this looked
-            now = frozenset()
+            now = NEVER
         before, self.seen = self.seen, now
         return now != before
 
