@@ -35,8 +35,7 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
     ("card", "precision"),
     [
         (H100, "bf16"),
-        (T4, "fp32"),
-        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((A100, "tf32"), (T4, "fp16"))),
+        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in ((T4, "fp32"), (A100, "tf32"), (T4, "fp16"))),
     ],
     ids=["H100", "T4", "A100", "T4-fp16"],
 )
@@ -104,6 +103,7 @@ WHOLE, HALVED, SMALL, NOTHING = 800, 580, 556, 514  # MB of a card, of which a c
 BATCH = 512
 
 
+@pytest.mark.slow
 def test_a_training_halves_its_batch_and_a_measurement_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
     found = call_on(H100, run_short, root=str(tmp_path), sizes=[WHOLE, HALVED, SMALL], batch=BATCH, tiny=NOTHING)
     assert found[f"train-teacher-{WHOLE}"] == [[Exit.DONE, 0]]

@@ -157,6 +157,7 @@ def resume_pack(root: Path, final: Path) -> tuple[list[int], Listing]:
     return seen, listing
 
 
+@pytest.mark.slow
 def test_a_pack_that_was_killed_goes_on_from_its_complete_shards(
     make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
