@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.errors import XpError
-from engine.load.repairs import write_value
 from engine.spec.architectures import has_pretrained, known_networks
 from engine.spec.lexicon import Term, all_terms
 from engine.spec.paper import Paper, Sayings
 from engine.spec.synonyms import SYNONYMS, meant_words
+from engine.spec.written import write_value
 from store.metrics import METRICS, Metric
 from store.words import RELATIONS, column_words, metric_words
 

@@ -23,7 +23,6 @@ from engine.load.arms import ArmPlaces
 from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
 from engine.load.messages import Explained, explain_error, path_fix, without_echoes
-from engine.load.repairs import write_value
 from engine.load.timm_options import option_problems
 from engine.load.unsupported import planned_problems
 from engine.load.yaml_tree import Path
@@ -31,6 +30,7 @@ from engine.spec import Settings, Spec
 from engine.spec.cells import CellBuilder, Tree, arm_trees, expand_cells, matrix_points, unknown_part
 from engine.spec.identity import canonical_json, counted_settings
 from engine.spec.shapes import shape_problems
+from engine.spec.written import write_value
 
 MOST_CELLS = 50_000
 LIMIT_WORD = "XP_MOST_CELLS"

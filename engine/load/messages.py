@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.errors import closest_hint
-from engine.load.repairs import example_of, repair, repair_pattern, write_value
+from engine.load.repairs import example_of, repair, repair_pattern
 from engine.spec import Spec
 from engine.spec.base import show_number
 from engine.spec.lexicon import all_terms, term_at
 from engine.spec.network import OWN_TAG, LongformerAttention, WindowAttention
 from engine.spec.synonyms import hint_word, meant_words
+from engine.spec.written import write_value
 
 KINDS = tuple(
     kind for model in (WindowAttention, LongformerAttention) for kind in get_args(model.model_fields["kind"].annotation)

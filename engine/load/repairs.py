@@ -6,7 +6,6 @@ What a person is to write stands in `backticks`, and is right: of the type and i
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,27 +15,13 @@ from engine.load.yaml_tree import parse_value
 from engine.spec.base import MOST_SEED, name_fix, show_number
 from engine.spec.lexicon import Facts, Term, all_terms
 from engine.spec.synonyms import meant_words
+from engine.spec.written import write_value
 
 TRUE, FALSE = ("yes", "on", "y", "true", "1"), ("no", "off", "n", "false", "0", "none")
 NUMBER = re.compile(r"[~<>=]*\s*(-?\d[\d_]*(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(%|[a-zA-Zµ/ ]{0,20})")
 SIZES = {"k": "K", "m": "M", "g": "G", "t": "T"}
-PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 MOST_EXACT = 1e15  # beyond, a float's digits are no longer those that somebody wrote
 FREE_TEXTS = ("title", "text", "says", "printed", "needs", "name", "id", "baseline", "arm", "against")
-RESERVED = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
-
-
-def write_value(value: Any) -> str:
-    """Return a value as YAML on one line."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(write_value, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {write_value(inner)}' for key, inner in value.items())}}}"
-    if isinstance(value, str):
-        return value if PLAIN.fullmatch(value) and value.lower() not in RESERVED else json.dumps(value)
-    if isinstance(value, float):
-        return f"{value:.15g}" if value % 1 else f"{value:g}"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def repair(given: Any, term: Term | None, entry: int | None = None) -> str:

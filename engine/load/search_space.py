@@ -22,7 +22,6 @@ from engine.load.drawn_clashes import arm_clash, matrix_clash, space_clash
 from engine.load.idle_axes import idle_axes
 from engine.load.layers import Layers
 from engine.load.messages import path_fix
-from engine.load.repairs import write_value
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
 from engine.spec.cells import (
@@ -37,6 +36,7 @@ from engine.spec.cells import (
 )
 from engine.spec.search import BEST, MARK, Axis, Search, first_conditions, listed, waits_for
 from engine.spec.synonyms import hint_word
+from engine.spec.written import write_value
 from store.amounts import counted
 from store.metrics import METRICS
 

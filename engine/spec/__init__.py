@@ -11,7 +11,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     training optimizers continuing   train, measure, explain, resources; timm's optimizers; what a longer one takes up
     prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
     distill features search space_forms experiment paper   losses, layers that follow; axes; a run, a spec; sayings
-    lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema
+    lexicon synonyms editor written   what a word means; other tools' names for it; a JSON Schema; a value as YAML
     dotted cells trial_arms   settings by dotted path; base, arm, matrix point -> the settings of a cell; trials as arms
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json

@@ -5,7 +5,6 @@ A bare list, one value, `{min: 1, max: 8}` and a section with settings in it are
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 
 from engine.spec.base import refuse_keys
 from engine.spec.synonyms import hint_word
+from engine.spec.written import write_value
 
 WORDS = ("log", "float", "int", "choice", "step", "when")
 ENDS = (("min", "max"), ("low", "high"), ("lower", "upper"), ("start", "stop"))
@@ -34,18 +34,18 @@ def form_problem(path: str, axis: Any) -> tuple[str, str] | None:
     if isinstance(axis, BaseModel):
         return None
     if not isinstance(axis, Mapping):
-        fix = f"write `{{choice: [{_written(axis)}, ...]}}` with others, or set {path} in the spec"
-        return f"{_written(axis)} is one value, and nothing to draw", fix
+        fix = f"write `{{choice: [{write_value(axis)}, ...]}}` with others, or set {path} in the spec"
+        return f"{write_value(axis)} is one value, and nothing to draw", fix
     strange = [str(word) for word in axis if word not in WORDS]
     return (f"{strange[0]!r} is no way to draw", _word_fix(path, axis, strange[0])) if strange else None
 
 
 def _list_fix(values: list[Any]) -> str:
-    one = f"write `{{choice: {_written(values)}}}` to draw one of these"
+    one = f"write `{{choice: {write_value(values)}}}` to draw one of these"
     if len(values) != 2 or not all(map(_is_number, values)):
         return one
     kind = "int" if all(isinstance(value, int) for value in values) else "float"
-    return f"{one}, or `{{{kind}: {_written(values)}}}` to draw between them"
+    return f"{one}, or `{{{kind}: {write_value(values)}}}` to draw between them"
 
 
 def _word_fix(path: str, axis: Mapping[Any, Any], strange: str) -> str:
@@ -53,20 +53,11 @@ def _word_fix(path: str, axis: Mapping[Any, Any], strange: str) -> str:
         if low in axis and high in axis and all(map(_is_number, (axis[low], axis[high]))):
             ends = [axis[low], axis[high]]
             kind = "int" if all(isinstance(value, int) for value in ends) else "float"
-            return f"write `{{{kind}: {_written(ends)}}}`, or `log` to draw by order of magnitude"
+            return f"write `{{{kind}: {write_value(ends)}}}`, or `log` to draw by order of magnitude"
     if isinstance(axis[strange], Mapping):
-        return f"write a setting by its dotted path: `{path}.{strange}: {_written(axis[strange])}`"
+        return f"write a setting by its dotted path: `{path}.{strange}: {write_value(axis[strange])}`"
     return hint_word(strange, WORDS)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _written(value: Any) -> str:
-    """A value as YAML on one line; of keys without signs, as they are written here."""
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_written(inner)}' for key, inner in value.items())}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_written, value))}]"
-    return f"{value:.15g}" if isinstance(value, float) else json.dumps(value, default=str)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.load.repairs import repair, repair_pattern, write_value
+from engine.load.repairs import repair, repair_pattern
 from engine.spec.lexicon import all_terms
+from engine.spec.written import write_value
 
 CASES: list[tuple[str, Any, str]] = [
     ("prune.ratio", 20, "write `0.2` for 20 %: it is a share"),

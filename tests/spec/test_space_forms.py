@@ -16,7 +16,7 @@ from engine.spec.space_forms import WORDS, check_forms, form_problem
     [
         ([1, 4], "write `{choice: [1, 4]}` to draw one of these, or `{int: [1, 4]}` to draw between them"),
         ([0.1, 4], "write `{choice: [0.1, 4]}` to draw one of these, or `{float: [0.1, 4]}` to draw between them"),
-        (["sgd", "lion"], 'write `{choice: ["sgd", "lion"]}` to draw one of these'),
+        (["sgd", "lion"], "write `{choice: [sgd, lion]}` to draw one of these"),
         ([True, False], "write `{choice: [true, false]}` to draw one of these"),
         (0.1, "write `{choice: [0.1, ...]}` with others, or set train.lr in the spec"),
         (None, "write `{choice: [null, ...]}` with others, or set train.lr in the spec"),
