@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.plan.estimate import Estimate
     from engine.plan.latency import Foretold
     from engine.spec import Spec
+    from engine.spec.search import Search
 
 
 @dataclass(frozen=True)
@@ -202,17 +203,35 @@ def search_lines(spec: Spec) -> list[str]:
 
 
 def trial_cost_lines(made: Plan, seconds: Mapping[str, float]) -> list[str]:
-    """Return a line on the work of all trials, from the seconds of jobs; none where their lengths are not alike."""
+    """Return a line on the work of all trials, from the seconds of jobs."""
     from engine.inspect.progress_text import clock_text
 
     search = made.spec.search
-    if search is None or search.fidelity is not None or made.is_provisional:
+    if search is None or made.is_provisional:
         return []
-    has_one_best = search.final is not None and len(search.metrics) == 1
-    each = search.trials + (len(search.final.seeds) if search.final is not None and has_one_best else 0)
-    work = sum(each * _run_seconds(made, arm, seconds) for arm in made.spec.arm_names if search.is_searched(arm))
-    what = "trials and the best trained anew" if has_one_best else "trials"
-    return [f"all {what}: about {clock_text(work)} of work, if each takes as long as what is written"]
+    work = sum(_searched_seconds(made, arm, seconds) for arm in made.spec.arm_names if search.is_searched(arm))
+    what = "trials and the best trained anew" if _has_one_best(search) else "trials"
+    line = f"all {what}: about {clock_text(work)} of work, if each takes as long as what is written"
+    halved = search.fidelity
+    return [line if halved is None else f"{line} for its epochs, and one in {halved.keep} goes on to the next rung"]
+
+
+def _searched_seconds(made: Plan, arm: str, seconds: Mapping[str, float]) -> float:
+    """Return the work of an arm's trials, and of its best trained anew where that is one."""
+    from engine.plan.rungs import trial_epochs
+    from engine.spec.cells import expand_cells
+
+    search = made.spec.search
+    assert search is not None, "a searched arm has a search"
+    train = next(cell.settings.train for cell in expand_cells(made.spec) if cell.arm == arm)
+    whole = train.epochs if search.fidelity is None else search.fidelity.epochs[-1]
+    finals = len(search.final.seeds) if search.final is not None and _has_one_best(search) else 0
+    runs = (trial_epochs(train, search) + finals * whole) / train.epochs
+    return runs * _run_seconds(made, arm, seconds)
+
+
+def _has_one_best(search: Search) -> bool:
+    return search.final is not None and len(search.metrics) == 1
 
 
 def _run_seconds(made: Plan, arm: str, seconds: Mapping[str, float]) -> float:

@@ -18,6 +18,8 @@ from engine.spec import Settings
 from engine.spec.continuing import stable_epochs
 from engine.spec.job_file import read_job
 from engine.spec.job_settings import TrainSettings
+from engine.spec.search import Search
+from engine.spec.training import Train
 
 
 def plan_rungs(run: RunDraft) -> None:
@@ -49,6 +51,21 @@ def _shortened(run: RunDraft, epochs: int) -> Settings:
     if teacher is not None and run.teaching is not None:
         teacher = teacher.model_copy(update={"targets": run.teaching.lesson.targets})
     return settings.model_copy(update={"train": train, "teacher": teacher})
+
+
+def trial_epochs(train: Train, search: Search) -> int:
+    """Return the epochs of all trials of an arm: with fidelity of those that go on from what the shorter ones kept.
+
+    One in `keep` goes on to the next rung, and at least one; of those that came early it may be some more.
+    """
+    if search.fidelity is None:
+        return search.trials * train.epochs
+    spent, kept, trials = 0, 0, search.trials
+    for epochs in search.fidelity.epochs:
+        spent += trials * (epochs - kept)
+        kept = stable_epochs(train.model_copy(update={"epochs": epochs})) or 0
+        trials = max(1, trials // search.fidelity.keep)
+    return spent
 
 
 def share_left(job: Job, home: Home) -> float:

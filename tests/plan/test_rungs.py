@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.home.paths import Home
 from engine.plan import Plan, make_plan
-from engine.plan.rungs import share_left
+from engine.plan.rungs import share_left, trial_epochs
 from engine.schedule.submit import submit_plan
+from engine.spec.search import Fidelity, Search
+from engine.spec.training import Train
 from tests.plan.conftest import Planner
 from tests.plan.test_network_jobs import job_of
 
@@ -66,3 +70,15 @@ def test_what_can_be_taken_over_is_not_reckoned(plan: Planner, home: Home) -> No
     home.job(short.key).attempt(1).branch.mkdir(parents=True)
     assert share_left(job, home) == 1.0 - 2 / 27
     assert share_left(short, home) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs"), [(27, 27 * 3 + 9 * (9 - 2) + 3 * (27 - 8)), (2, 2 * 3 + (9 - 2) + (27 - 8))]
+)
+def test_trials_that_halve_take_the_epochs_that_each_rung_adds(trials: int, epochs: int) -> None:
+    """Each decays for one epoch, which what goes on does not have."""
+    train = Train(epochs=5, schedule="wsd", decay_epochs=1)
+    search = Search.model_validate({"trials": trials, "space": {"train.lr": {"log": [1e-4, 1e-1]}}})
+    assert trial_epochs(train, search) == 5 * trials
+    halved = search.model_copy(update={"fidelity": Fidelity(epochs=[3, 9, 27], keep=3)})
+    assert trial_epochs(train, halved) == epochs
