@@ -6,6 +6,7 @@ kill leaves both or neither. The queue follows; `heal` puts in what a kill kept 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -40,7 +41,11 @@ def mark_search(home: Home, name: str, state: str | None) -> None:
 
 def open_searches(home: Home) -> list[str]:
     """Return the experiments whose search is open."""
-    return sorted(path.parent.name for path in home.experiments_root.glob("*/search"))
+    root = str(home.experiments_root)
+    leaf = home.search_mark(WORD).name
+    # As texts: schedulers and pages look twice a second, and paths of hundreds of experiments take milliseconds.
+    names = os.listdir(root) if os.path.isdir(root) else []
+    return sorted(name for name in names if os.path.exists(f"{root}/{name}/{leaf}"))
 
 
 def is_due(home: Home, name: str) -> bool:
@@ -94,6 +99,18 @@ def without_trial(record: Mapping[str, Any], arm: str) -> Record:
         return dict(record)
     told = [{**one, "refused": REMOVED} if one["trial_arm"] == arm else one for one in record[WORD]["trials"]]
     return {**record, WORD: {**record[WORD], "trials": told}}
+
+
+def with_growth(old: Mapping[str, Any], newest: Mapping[str, Any]) -> Record:
+    """Return an earlier record with all that its search asked for since; what was removed since is as it was before."""
+    if WORD not in old or old[WORD]["about"] != newest.get(WORD, {}).get("about"):
+        return dict(old)
+    before = {one["trial_arm"]: one for one in old[WORD]["trials"]}
+    told = [
+        before.get(one["trial_arm"], one) if one.get("refused") == REMOVED else one for one in newest[WORD]["trials"]
+    ]
+    runs = [run for run in newest["runs"] if run["arm"] in trial_arms(newest)]
+    return {**add_runs(dict(old), runs, newest["jobs"]), WORD: {**newest[WORD], "trials": told}}
 
 
 def trial_arms(record: Mapping[str, Any]) -> set[str]:

@@ -31,6 +31,7 @@ from engine.schedule.growing import (
     keep_unsearched,
     mark_search,
     trial_arms,
+    with_growth,
 )
 from engine.schedule.keep.trash import removing
 from engine.schedule.policy import chain_seconds
@@ -237,7 +238,7 @@ def write_again(home: Home, name: str, number: int) -> str:
     paths = home.records(name)
     old, newest = read_record(home.experiment(name) / f"{number}.json"), read_record(paths[-1])
     if int(paths[-1].stem) == number + 1:
-        write_next(home, name, old)
+        write_next(home, name, with_growth(old, newest))
         return ""
     return "" if _same_record(old, newest) else f"{name} was submitted again since, and its runs stay as they are now"
 

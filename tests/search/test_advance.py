@@ -14,8 +14,9 @@ from engine.collect import collect
 from engine.home.files import read_object
 from engine.home.paths import Home, open_home
 from engine.home.records import read_record
-from engine.schedule.growing import extend_search, stop_search
+from engine.schedule.growing import WORD, extend_search, stop_search
 from engine.schedule.keep.remove import remove
+from engine.schedule.keep.undo import undo
 from engine.schedule.searched import read_progress
 from engine.search import advance as looking
 from engine.search.advance import advance
@@ -233,6 +234,21 @@ def test_a_trial_that_was_removed_is_replaced_and_holds_nothing_up(home: Home) -
     trials = [one for one in trials_of(home) if one.decision.stage == "train"]
     assert [one.state for one in trials] == ["done", "refused", "done", "done", "done"]
     assert not home.search_mark("study").exists(), "it is over"
+
+
+def test_what_was_asked_for_since_a_removal_stays_when_that_is_undone(home: Home) -> None:
+    submit_study(home, make_spec(trials=3, parallel=1))
+    work_off(home)
+    before = {run["arm"]: run["run"] for run in record_of(home)["runs"]}
+    remove(home, "study/study-t001")
+    extend_search(home, "study", 5)
+    work_off(home)
+    undo(home)
+    assert [one.state for one in trials_of(home)] == ["done"] * 6, (
+        "three at first, three more for the one that was gone"
+    )
+    assert record_of(home)[WORD]["asked"] == 5
+    assert before.items() <= {run["arm"]: run["run"] for run in record_of(home)["runs"]}.items()
 
 
 def test_a_best_that_was_removed_is_trained_anew_by_the_next_submit(home: Home) -> None:
