@@ -16,6 +16,7 @@ from store.escape import code_markdown, escape_markdown
 from store.tex_text import break_tex, to_tex
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
+WORD_END = re.compile(r"(?<=_)|(?<=[a-z]\.)(?=[a-z])")  # in a_b and in a.b, and not in 0.5
 
 
 def make_environment(is_html: bool = False) -> Environment:
@@ -98,5 +99,5 @@ def _spaced(text: str) -> Markup:
 
 
 def _with_breaks(text: str) -> Markup:
-    """Let a long name break where its words end."""
-    return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
+    """Let a long name break where its words end, and a path of settings where one of its names does."""
+    return Markup("<wbr>").join(escape(part) for part in WORD_END.split(text))

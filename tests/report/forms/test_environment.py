@@ -23,3 +23,9 @@ def test_backticks_are_code_in_html_and_what_is_in_them_is_text() -> None:
     said = make_environment(is_html=True).from_string("{{ said|coded }}")
     assert said.render(said="ask `xp <diff>` & see") == "ask <code>xp &lt;diff&gt;</code> &amp; see"
     assert said.render(said="one ` alone") == "one ` alone"
+
+
+def test_long_names_break_in_html_where_a_word_of_theirs_ends() -> None:
+    said = make_environment(is_html=True).from_string("{{ said|breaks }}")
+    assert said.render(said="train.warmup_epochs <3") == "train.<wbr>warmup_<wbr>epochs &lt;3"
+    assert said.render(said="0.5 to 1.25, done.") == "0.5 to 1.25, done."
