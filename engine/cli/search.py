@@ -24,12 +24,9 @@ def keep_group() -> None:
 @search.command()
 def stop(name: Searched, home: HomeOption = None) -> None:
     """Ask for no more trials; those that are open end, and the best is trained anew where the spec says so."""
-    from engine.schedule.growing import stop_search
-    from engine.schedule.worker import start_detached
+    from engine.schedule.orders import stop_trials
 
-    place = find_home(home)
-    stop_search(place, name)
-    start_detached(place)
+    stop_trials(find_home(home), name)
     say(f"{name}: no more trials are asked for; `xp search extend {name} --trials N` goes on")
 
 
@@ -40,10 +37,7 @@ def extend(
     home: HomeOption = None,
 ) -> None:
     """Go on with a search until each arm has so many trials, also with one that was stopped or is over."""
-    from engine.schedule.growing import extend_search
-    from engine.schedule.worker import start_detached
+    from engine.schedule.orders import extend_trials
 
-    place = find_home(home)
-    extend_search(place, name, trials)
-    start_detached(place)
+    extend_trials(find_home(home), name, trials)
     say(f"{name}: up to {trials} trials of each arm; `xp status {name}` says how far it is")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from engine.errors import XpError, closest_hint
 from engine.home.paths import Home
 from engine.schedule.given import keep_order, keep_priority
+from engine.schedule.growing import extend_search, stop_search
 from engine.schedule.lookup import Match, name_jobs
 from engine.schedule.slot_marks import SlotMark, SlotMarks
 from engine.schedule.worker import scheduler_alive, start_detached
@@ -61,6 +62,18 @@ def retry_slot(home: Home, text: str) -> SlotMark | None:
     if not scheduler_alive(home) and _has_work(home):
         start_detached(home)
     return found[0]
+
+
+def stop_trials(home: Home, experiment: str) -> None:
+    """Ask for no more trials of a search, and see that a scheduler ends it. Raises XpError where none is."""
+    stop_search(home, experiment)
+    start_detached(home)
+
+
+def extend_trials(home: Home, experiment: str, trials: int) -> None:
+    """Go on with a search until each arm has so many trials, stopped or over as it may be. Raises XpError as above."""
+    extend_search(home, experiment, trials)
+    start_detached(home)
 
 
 def explain_nothing(home: Home, verb: str, match: Match) -> str:

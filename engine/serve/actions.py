@@ -8,9 +8,19 @@ from __future__ import annotations
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.schedule.lookup import find_match
-from engine.schedule.orders import ORDERS, change_priority, explain_nothing, give_order, retry_slot, running_jobs
+from engine.schedule.orders import (
+    ORDERS,
+    change_priority,
+    explain_nothing,
+    extend_trials,
+    give_order,
+    retry_slot,
+    running_jobs,
+    stop_trials,
+)
 from engine.serve.pages.sql import cancel_query
 from engine.serve.view import Action, Answer, Asked
+from engine.spec.search import MOST_TRIALS
 from store.amounts import counted
 
 STOPPING = ("cancel", "pause")
@@ -58,15 +68,21 @@ def _order_one(home: Home, verb: str, name: str) -> Answer:
 
 def order_priority(asked: Asked) -> Answer:
     """Give the experiment `id` the priority `number`, as `xp submit --priority` would. Raises XpError."""
-    text, name = asked.word("number").strip(), asked.word("id")
+    name = asked.word("id")
+    number = _whole_number(asked, "a priority", -MOST_PRIORITY, MOST_PRIORITY, fix="such as 0, 10 or -1")
+    change_priority(asked.home, name, number)
+    return Answer(f"priority: {name} has {number} now; what runs goes on")
+
+
+def _whole_number(asked: Asked, what: str, least: int, most: int, fix: str) -> int:
+    text = asked.word("number").strip()
     try:
         number = int(text)
     except ValueError:
-        raise XpError(f"a priority is a whole number, and not {text[:40]!r}", fix="such as 0, 10 or -1") from None
-    if abs(number) > MOST_PRIORITY:
-        raise XpError(f"a priority is between -{MOST_PRIORITY:,} and {MOST_PRIORITY:,}", fix="such as 0, 10 or -1")
-    change_priority(asked.home, name, number)
-    return Answer(f"priority: {name} has {number} now; what runs goes on")
+        raise XpError(f"{what} is a whole number, and not {text[:40]!r}", fix=fix) from None
+    if not least <= number <= most:
+        raise XpError(f"{what} is between {least:,} and {most:,}", fix=fix)
+    return number
 
 
 def order_slot(asked: Asked) -> Answer:
@@ -78,9 +94,26 @@ def order_slot(asked: Asked) -> Answer:
     return Answer(f"retry: jobs go to slot {mark.slot} again, which was shut out: {mark.reason}")
 
 
+def order_stop(asked: Asked) -> Answer:
+    """Ask for no more trials of the searched experiment `id`, as `xp search stop` does. Raises XpError."""
+    name = asked.word("id")
+    stop_trials(asked.home, name)
+    return Answer(f"search: no more trials of {name} are asked for; those that are open end")
+
+
+def order_extension(asked: Asked) -> Answer:
+    """Go on with the search of `id` until each arm has `number` trials, as `xp search extend` does. Raises XpError."""
+    name = asked.word("id")
+    number = _whole_number(asked, "a number of trials", 1, MOST_TRIALS, fix="those that were tried count too")
+    extend_trials(asked.home, name, number)
+    return Answer(f"search: up to {counted(number, 'trial')} of each arm of {name}")
+
+
 ACTIONS: dict[str, Action] = {
     **{f"/order/{verb}": order for verb in ORDERS},
     "/order/priority": order_priority,
     "/order/slot": order_slot,
+    "/order/search-stop": order_stop,
+    "/order/search-extend": order_extension,
     "/sql/cancel": cancel_query,
 }

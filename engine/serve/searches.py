@@ -23,7 +23,7 @@ from engine.schedule.searched import ArmProgress, read_problem, read_progress
 from engine.serve.paging import Paging, make_paging
 from engine.serve.view import Asked
 from engine.spec.identity import canonical_json
-from engine.spec.search import Search
+from engine.spec.search import MOST_TRIALS, Search
 from store.metrics import METRICS
 
 PER_PAGE = 50
@@ -58,7 +58,10 @@ class ArmRow:
 
 @dataclass(frozen=True)
 class Searched:
-    """The search of an experiment; `trials` are one page of them."""
+    """The search of an experiment; `trials` are one page of them.
+
+    `least` is the fewest trials of each arm that it may be extended to: 0 where it cannot be told, or is not of here.
+    """
 
     arms: tuple[ArmRow, ...]
     headings: tuple[str, ...]
@@ -68,7 +71,10 @@ class Searched:
     is_front: bool
     is_open: bool
     has_rungs: bool
+    least: int
     problem: str = ""  # why its last look ended in an error
+
+    most: int = MOST_TRIALS
 
     @property
     def front(self) -> tuple[TrialRow, ...]:
@@ -92,8 +98,15 @@ def read_search(asked: Asked, snapshot: Snapshot | None, name: str) -> Searched 
     shown = tuple(replace(row, is_best=row.name in best) for row in ordered[paging.start : paging.end])
     has_rungs = search is not None and search.fidelity is not None
     heads = tuple(heading(METRICS[metric]) for metric in metrics)
+    least = _least_extension(progress) if asked.home.records(name) else 0
     problem = read_problem(asked.home, name)
-    return Searched(arms, heads, shown, paging, is_newest, len(metrics) > 1, is_open, has_rungs, problem)
+    return Searched(arms, heads, shown, paging, is_newest, len(metrics) > 1, is_open, has_rungs, least, problem)
+
+
+def _least_extension(progress: Sequence[ArmProgress]) -> int:
+    """Return the fewest trials that are more than are asked for now; of a search that was stopped, as many."""
+    is_short = any(arm.is_stopped and arm.done < arm.asked for arm in progress)
+    return max((arm.asked + (not is_short) for arm in progress), default=0)
 
 
 def _words(snapshot: Snapshot | None, name: str) -> Search | None:

@@ -1,6 +1,6 @@
 """What changed, as server-sent events: takes a site, gives a stream of names of what is worth looking at again.
 
-    queue    the state of a job or experiment
+    queue    the state of a job or experiment, and how far a search is
     results  a new snapshot was published
     points   running jobs logged something; its data are their ids, a space between
 
@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from engine.home.paths import Home
+from engine.schedule.growing import open_searches
 from engine.serve.deltas import Published
 from store.queue import Queue, QueueFault, is_on_server
 
@@ -164,7 +165,12 @@ def _file_mark(path: str) -> FileMark:
     return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
+def _search_marks(home: Home) -> list[FileMark]:
+    """Searches that are open, as their last looks wrote them down."""
+    return [_file_mark(str(home.search_mark(name, ".json"))) for name in open_searches(home)]
+
+
 MARKS: dict[str, Callable[[Published], object]] = {
-    "queue": lambda site: _queue_mark(site.home),
+    "queue": lambda site: (_queue_mark(site.home), _search_marks(site.home)),
     "results": lambda site: site.results_mark(),
 }

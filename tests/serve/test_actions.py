@@ -10,10 +10,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.home.paths import Home
+from engine.home.records import read_record
 from engine.schedule import orders
 from engine.schedule.slot_marks import SlotMarks
 from store.queue import Queue
 from tests.helpers.queueing import Probe, make_home, states, submit_probes
+from tests.search.objective import make_spec, submit_study
 from tests.serve.conftest import Browse
 
 
@@ -97,3 +99,26 @@ def test_a_job_whose_folder_is_gone_is_told(client: TestClient, home: Home) -> N
     good, text = give(client, "pause", "one")
     assert not good
     assert "could not be written down" in text
+
+
+def test_a_search_is_stopped_and_extended(client: TestClient, home: Home) -> None:
+    submit_study(home, make_spec(trials=4))
+    assert give(client, "search-stop", "study") == (
+        True,
+        "search: no more trials of study are asked for; those that are open end",
+    )
+    assert read_record(home.records("study")[-1])["search"]["stopped"]
+    assert give(client, "search-extend", "study", number="9") == (True, "search: up to 9 trials of each arm of study")
+    searched = read_record(home.records("study")[-1])["search"]
+    assert (searched["stopped"], searched["asked"]) == (False, 9)
+    for word in ("", "many", "0", "4", "1000000"):
+        assert not give(client, "search-extend", "study", number=word)[0]
+    assert read_record(home.records("study")[-1])["search"] == searched
+
+
+def test_of_what_is_not_searched_that_is_said(client: TestClient) -> None:
+    for verb in ("search-stop", "search-extend"):
+        assert give(client, verb, "one", number="9") == (
+            False,
+            "one searches nothing\nfix: write `search:` in its spec, and submit it",
+        )

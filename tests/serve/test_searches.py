@@ -15,6 +15,7 @@ from engine.serve.searches import Searched, TrialRow, read_search
 from engine.serve.site import Site
 from engine.serve.view import Asked
 from store.results import open_snapshot
+from tests.search.objective import make_spec, submit_study
 
 
 def search_of(home: Home, name: str, **words: str) -> Searched | None:
@@ -129,3 +130,20 @@ def test_settings_are_named_as_short_as_they_are_told_apart() -> None:
         "train.lr": "lr", "distill.temperature": "temperature", "train.epochs": "train.epochs",
         "teacher.train.epochs": "teacher.train.epochs",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("done", "is_stopped", "least"), [(4, False, 10), (4, True, 9), (9, True, 10), (9, False, 10)])
+def test_one_that_was_stopped_short_may_go_on_as_far_as_before(
+    tmp_path: Path, done: int, is_stopped: bool, least: int
+) -> None:
+    home = open_home(tmp_path, create=True)
+    submit_study(home, make_spec(trials=9))
+    write_progress(home, "study", [ArmProgress("study", 9, done, 0, 0, 0, (), is_stopped)])
+    assert shown(home, "study").least == least
+
+
+def test_what_was_never_submitted_here_cannot_be_extended(tmp_path: Path) -> None:
+    home = open_home(tmp_path, create=True)
+    home.experiment("study").mkdir(parents=True)
+    write_progress(home, "study", [ArmProgress("study", 9, 9, 0, 0, 0, ())])
+    assert shown(home, "study").least == 0

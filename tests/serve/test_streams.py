@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.collect import collect
+from engine.schedule.growing import WAITING, mark_search
+from engine.schedule.searched import ArmProgress, write_progress
 from engine.serve import streams
 from engine.serve.site import Site
 from engine.serve.streams import Look, changes
@@ -126,3 +128,15 @@ def test_what_a_slow_listener_missed_is_one_event(made: SyntheticHome) -> None:
     listener.tell("queue", {"queue"})
     told = asyncio.run(listener.next_text())
     assert told == "event: points\ndata: a b\n\nevent: queue\ndata: queue\n\n"
+
+
+def test_how_far_a_search_is_is_news_of_the_queue(made: SyntheticHome) -> None:
+    look = Look(Site(made.home))
+    look.changed()
+    mark_search(made.home, "study", WAITING)
+    assert look.changed() == {"queue": {"queue"}}
+    assert look.changed() == {}
+    write_progress(made.home, "study", [ArmProgress("study", 9, 1, 0, 0, 0, ())])
+    assert look.changed() == {"queue": {"queue"}}
+    mark_search(made.home, "study", None)
+    assert look.changed() == {"queue": {"queue"}}

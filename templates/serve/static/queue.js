@@ -23,14 +23,8 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("htmx:afterSwap", showChosen);
 document.addEventListener("htmx:beforeSwap", (event) => {
-  // What somebody types is not taken from under the hands, nor is a log closed that is being read.
-  const part = event.detail.target;
-  const typed = document.activeElement;
-  const isTyping = part.matches("[data-keeps]") && part.contains(typed) && typed.matches("input[type=number]");
-  if (isTyping || part.querySelector("details[open]")) event.detail.shouldSwap = false;
-});
-document.addEventListener("said", (event) => {
-  if (event.detail.good && document.activeElement.matches("input[type=number]")) document.activeElement.blur();
+  // A log that is being read is not closed.
+  if (event.detail.target.querySelector("details[open]")) event.detail.shouldSwap = false;
 });
 
 setInterval(() => {

@@ -84,6 +84,16 @@ document.addEventListener("htmx:responseError", (event) => {
   }
 });
 document.addEventListener("said", (event) => say(event.detail.text, event.detail.good));
+
+// A number that somebody types is not taken from under the hands; once it was taken as an order, it is let go.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target, typed = document.activeElement;
+  const isTyping = part.matches("[data-keeps]") && part.contains(typed) && typed.matches("input[type=number]");
+  if (isTyping) event.detail.shouldSwap = false;
+});
+document.addEventListener("said", (event) => {
+  if (event.detail.good && document.activeElement.matches("input[type=number]")) document.activeElement.blur();
+});
 document.addEventListener("htmx:afterSwap", (event) => localise(event.detail.elt.parentNode || document));
 
 document.addEventListener("DOMContentLoaded", () => {
