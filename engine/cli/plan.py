@@ -198,7 +198,8 @@ def search_lines(spec: Spec) -> list[str]:
     ]
     if search.final is not None:
         seeds = len(search.final.seeds)
-        lines.append(f"then the best of each is trained anew on {counted(seeds, 'fresh seed')}, and tested")
+        who = "the best of each is" if _has_one_best(search) else "all on the front of each are"
+        lines.append(f"then {who} trained anew on {counted(seeds, 'fresh seed')}, and tested")
     return lines
 
 

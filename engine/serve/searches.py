@@ -77,6 +77,11 @@ class Searched:
     most: int = MOST_TRIALS
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether no more trials are asked for, though some are open."""
+        return self.is_open and any(arm.progress.is_stopped for arm in self.arms)
+
+    @property
     def front(self) -> tuple[TrialRow, ...]:
         return tuple(row for arm in self.arms for row in arm.best) if self.is_front else ()
 

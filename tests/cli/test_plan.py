@@ -116,6 +116,8 @@ def test_a_searched_arm_is_told_from_one_that_is_trained_as_it_is() -> None:
     assert search_lines(spec)[0].startswith("searched: a, b: up to 7 trials of each")
     assert "2 fresh seeds" in search_lines(spec)[1]
     assert search_lines(spec.model_copy(update={"search": None})) == []
+    front = load_words(make_spec(final={"seeds": [1]}, metric=["val_top1", "macs"]))
+    assert search_lines(front)[1] == "then all on the front of each are trained anew on 1 fresh seed, and tested"
 
 
 @pytest.mark.parametrize(

@@ -62,11 +62,15 @@ def test_a_search_is_stopped_and_extended_by_clicking(page_at: PageAt, axe: Axe,
     axe(page)
     page.locator("#search-stop").click()
     expect(page.locator("#said")).to_contain_text("no more trials of study are asked for", timeout=SEEN)
+    assert advance(open_study, "study")
+    for one in (page, other):
+        expect(one.locator("#search-stop")).to_have_count(0, timeout=SEEN)
+        expect(one.locator("#search")).to_contain_text("No more are asked for", timeout=SEEN)
     finish_open(open_study)
     while open_study.search_mark("study").exists():
         assert advance(open_study, "study")
     for one in (page, other):
-        expect(one.locator("#search-stop")).to_have_count(0, timeout=SEEN)
+        expect(one.locator("#search")).not_to_contain_text("No more are asked for", timeout=SEEN)
     field = other.get_by_label("Extend to")
     field.fill("12")
     field.press("Enter")
