@@ -59,7 +59,7 @@ def _rung_text(told: Record, search: Record) -> str:
     if fidelity is None:
         return ""
     epochs = fidelity["epochs"]
-    return f", rung {told['rung'] + 1} of {len(epochs)} ({epochs[told['rung']]} epochs)"
+    return f", rung {told['rung'] + 1} of {len(epochs)} ({counted(epochs[told['rung']], 'epoch')})"
 
 
 def _why_text(told: Record, search: Record) -> str:

@@ -299,7 +299,8 @@ def _rung_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Probl
             found = _first_problem(builder, merge_trees(tree, nest_paths(search.fidelity.words(rung))), layers,
                                    partial(places.find, arm, point))  # fmt: skip
             if found is not None:
-                yield replace(found, what=f"{found.what} (fidelity, {epochs} epochs{_of_arm(arm, spec, ', ')})")
+                about = f"fidelity, {counted(epochs, 'epoch')}{_of_arm(arm, spec, ', ')}"
+                yield replace(found, what=f"{found.what} ({about})")
                 break
 
 
