@@ -172,7 +172,7 @@ def test_many_cells_have_an_overview_and_one_table(tmp_path: Path) -> None:
         text = await_part(client, "/e/wide?part=results&cell=data.split%3D62/20/18", READY)
     assert text.count('class="results arms"') == 1
     assert "<h3>data.split=62/20/18</h3>" in text
-    assert text.count('#arms">data.split=') == 6
+    assert text.count('#arms">data.<wbr>split=') == 6
 
 
 def test_paused_jobs_can_be_resumed(tmp_path: Path) -> None:
