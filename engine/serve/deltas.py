@@ -122,6 +122,13 @@ class Deltas:
             series += found
         return Delta(tuple(series), write_cursor(now, watched))
 
+    def warm_up(self) -> None:
+        """Find where the values of all jobs lie: of what the first curves of many jobs take that is the most."""
+        with self.site.snapshot() as snapshot:
+            if snapshot is not None:
+                ranges = self._ranges_of(snapshot)
+                ranges.of, ranges.is_whole = _all_ranges(snapshot), True
+
     def _ask_job(
         self, job: str, live: LiveJob, watched: Watched, place: Place | None, mark: Mark | None
     ) -> tuple[list[Series], Place]:
@@ -174,10 +181,7 @@ class Deltas:
 
     def _find_range(self, snapshot: Snapshot, job: str, among: int) -> Range:
         """Return the first and the last row that may be a job's, where it is one of `among` that are asked for."""
-        # What is known is kept with the file that is open: rows of another one lie elsewhere.
-        if self._ranges.known is not snapshot.known:
-            self._ranges = _Ranges(snapshot.known)
-        ranges = self._ranges
+        ranges = self._ranges_of(snapshot)
         if job in ranges.of or ranges.is_whole:
             return ranges.of.get(job, NOWHERE)
         # To look for one job takes a quarter of what it takes to find where all jobs lie.
@@ -187,6 +191,12 @@ class Deltas:
         (row,) = snapshot.ask("serve_range", job=job)
         ranges.of[job] = NOWHERE if row["first"] is None else (row["first"], row["last"])
         return ranges.of[job]
+
+    def _ranges_of(self, snapshot: Snapshot) -> _Ranges:
+        # What is known is kept with the file that is open: rows of another one lie elsewhere.
+        if self._ranges.known is not snapshot.known:
+            self._ranges = _Ranges(snapshot.known)
+        return self._ranges
 
     def _next(self, job: str, live: LiveJob, watched: Watched, after: int) -> list[Series]:
         return [

@@ -53,13 +53,17 @@ def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None
 
 
 def warm_up(site: Site) -> None:
-    """Make the pages that are opened first, for nobody: what is read and imported for them is there when they are."""
+    """Make the pages that are opened first, for nobody: what is read and imported for them is there when they are.
+
+    Where curves lie is found last.
+    """
     for address in WARMED:
         asked = Asked(site)
         made = PAGES[address](asked)
         if isinstance(made, View):
             render(asked, made, address)
     t_interval([0.0, 1.0])  # brings scipy, which takes longer than any page
+    site.deltas.warm_up()
 
 
 def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:

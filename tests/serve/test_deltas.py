@@ -13,6 +13,7 @@ from engine.collect import collect
 from engine.serve import deltas
 from engine.serve.deltas import Watched, read_cursor
 from engine.serve.site import Site
+from engine.serve.starting import warm_up
 from tests.collect.reading import log_steps
 from tests.helpers.synthetic import SyntheticHome
 from tests.serve.watching import Browser
@@ -118,9 +119,9 @@ def test_a_finished_job_is_read_from_the_results(made: SyntheticHome) -> None:
     assert browser.poll().series == ()
 
 
-@pytest.mark.parametrize(("count", "singly"), [(1, 1), (5, 0)])
-def test_a_few_jobs_are_looked_for_one_by_one_and_many_by_one_look_at_all(
-    count: int, singly: int, made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("count", "is_warm", "looks"), [(1, False, (1, 0)), (5, False, (0, 1)), (5, True, (0, 0))])
+def test_a_few_jobs_are_looked_for_one_by_one_and_many_by_one_look_at_all_where_none_was_before(
+    count: int, is_warm: bool, looks: tuple[int, int], made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = [f"train-{number}" for number in range(count)]
     for job in jobs:
@@ -137,12 +138,14 @@ def test_a_few_jobs_are_looked_for_one_by_one_and_many_by_one_look_at_all(
         told.append(query)
         return ask(self, query, **values)
 
+    site = Site(made.home)
+    if is_warm:
+        warm_up(site)
     monkeypatch.setattr(Snapshot, "ask", listen)
-    browser = Browser(Site(made.home), Watched(tuple(jobs)))
+    browser = Browser(site, Watched(tuple(jobs)))
     browser.poll()
     assert [browser.steps(job) for job in jobs] == [[1, 2]] * count
-    assert told.count("serve_range") == singly
-    assert told.count("serve_ranges") == (0 if singly else 1)
+    assert (told.count("serve_range"), told.count("serve_ranges")) == looks
 
 
 def test_a_browser_holds_no_more_than_its_screen(made: SyntheticHome) -> None:
