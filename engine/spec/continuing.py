@@ -14,7 +14,6 @@ from engine.spec.distill import TemperatureSchedule
 from engine.spec.prune import Prune
 from engine.spec.teacher import Teacher
 from engine.spec.training import DECAY_SHARE, Train
-from store.amounts import counted
 
 Problem = tuple[str, str, str]  # where, what, fix
 OPEN = ("wsd", "constant", "step")
@@ -57,8 +56,7 @@ def tied_words(train: Train, distill: Course | None) -> Iterator[Problem]:
         what = f"schedule {train.schedule} is tied to the whole training: with more epochs each step has another rate"
         yield "train.schedule", what, "set train.schedule: wsd (the rate falls at the end alone), constant or step"
     elif train.schedule == "wsd" and stable < max(1, train.warmup_epochs):
-        falls = f"of {counted(train.epochs, 'epoch')} the rate falls in all but {stable}"
-        what = f"{falls}: nothing is left for a longer one to begin"
+        what = f"of its epochs, {train.epochs}, the rate falls in all but {stable}: nothing is left for a longer one"
         yield "train.schedule", what, "set a shorter train.decay_epochs, or more epochs"
     if train.compile == "auto":
         what = "compile: auto is decided by how long a training is"

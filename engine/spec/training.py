@@ -25,7 +25,6 @@ from engine.spec.base import (
 from engine.spec.forms import UNTIMED
 from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS, optimizer_words
 from engine.spec.registries import OneOf, one_of
-from store.amounts import counted
 
 Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant", "wsd"]
 DECAY_EPOCHS = 30  # of He et al. 2015 (arXiv 1512.03385), every 30 of 90 epochs
@@ -248,8 +247,7 @@ class Train(Model):
         if self.decay_share is not None:
             raise refuse("decay_epochs and decay_share both say when", "leave one of them away", at="decay_share")
         if epochs + self.warmup_epochs > self.epochs > self.warmup_epochs:
-            warming = counted(self.warmup_epochs, "epoch")
-            what = f"{warming} of warm-up and {epochs} of decay are more than {self.epochs}"
+            what = f"{self.warmup_epochs} of warm-up and {epochs} of decay are more than {self.epochs}"
             raise refuse(what, f"write `{self.epochs - self.warmup_epochs}`, or less", at="decay_epochs")
         return self
 
