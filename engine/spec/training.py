@@ -247,7 +247,7 @@ class Train(Model):
         if self.decay_share is not None:
             raise refuse("decay_epochs and decay_share both say when", "leave one of them away", at="decay_share")
         if epochs + self.warmup_epochs > self.epochs > self.warmup_epochs:
-            what = f"{self.warmup_epochs} of warm-up and {epochs} of decay are more than {self.epochs}"
+            what = f"{self.warmup_epochs} epochs of warm-up and {epochs} of decay are more than {self.epochs}"
             raise refuse(what, f"write `{self.epochs - self.warmup_epochs}`, or less", at="decay_epochs")
         return self
 

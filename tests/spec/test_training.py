@@ -158,7 +158,7 @@ def test_numbers_are_no_texts_and_finite() -> None:
         ({"schedule": "step", "decay_share": 0.1}, "decay_share is of schedule wsd, and this one is step"),
         ({"schedule": "wsd", "decay_epochs": [3, 4]}, "schedule wsd falls once, and decay_epochs is a list"),
         ({"schedule": "wsd", "decay_epochs": 3, "decay_share": 0.1}, "both say when"),
-        ({"schedule": "wsd", "decay_epochs": 10}, "1 of warm-up and 10 of decay are more than 10"),
+        ({"schedule": "wsd", "decay_epochs": 10}, "1 epochs of warm-up and 10 of decay are more than 10"),
         ({"rungs": [10]}, r"rungs \[10\]"),
         ({"rungs": [30, 10]}, r"rungs \[30, 10\]"),
         ({"rungs": [3, 9]}, r"rungs \[3, 9\] are not of this training, whose epochs are 10"),
