@@ -99,6 +99,11 @@ class _Ranges:
     of: dict[str, Range] = field(default_factory=dict)
     is_whole: bool = False  # a job that is not in `of` has no values
 
+    def find_all(self, snapshot: Snapshot) -> None:
+        (row,) = snapshot.ask("serve_ranges")
+        places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
+        self.of, self.is_whole = dict(zip(row["jobs"] or (), places, strict=True)), True
+
 
 @dataclass
 class Deltas:
@@ -126,8 +131,7 @@ class Deltas:
         """Find where the values of all jobs lie: of what the first curves of many jobs take that is the most."""
         with self.site.snapshot() as snapshot:
             if snapshot is not None:
-                ranges = self._ranges_of(snapshot)
-                ranges.of, ranges.is_whole = _all_ranges(snapshot), True
+                self._ranges_of(snapshot).find_all(snapshot)
 
     def _ask_job(
         self, job: str, live: LiveJob, watched: Watched, place: Place | None, mark: Mark | None
@@ -186,7 +190,7 @@ class Deltas:
             return ranges.of.get(job, NOWHERE)
         # To look for one job takes a quarter of what it takes to find where all jobs lie.
         if len(ranges.of) + among > FEW_JOBS:
-            ranges.of, ranges.is_whole = _all_ranges(snapshot), True
+            ranges.find_all(snapshot)
             return ranges.of.get(job, NOWHERE)
         (row,) = snapshot.ask("serve_range", job=job)
         ranges.of[job] = NOWHERE if row["first"] is None else (row["first"], row["last"])
@@ -240,12 +244,6 @@ class Deltas:
             first, last = self._find_range(snapshot, job, len(watched.jobs))
             found = snapshot.ask("serve_curves", **chain, **about, first=first, last=last)
         return {row["name"]: _points_of(row) for row in found}
-
-
-def _all_ranges(snapshot: Snapshot) -> dict[str, Range]:
-    (row,) = snapshot.ask("serve_ranges")
-    places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
-    return dict(zip(row["jobs"] or (), places, strict=True))
 
 
 def _forget_others(held: OrderedDict[Any, Any], mark: Mark | None) -> None:
