@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +52,14 @@ class Images:
 
     n: int
     mcnemar: float | None
+
+
+class _Told(NamedTuple):
+    """What the store tells of a run's surroundings: settings and details as they are written, and the rest by name."""
+
+    settings: str
+    details: str
+    rest: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -216,9 +226,14 @@ def _compare_cell(
 
 def _judge_pairs(pairs: Sequence[tuple[Row, Row]], metric: Metric) -> list[Fairness]:
     """Judge each pair of surroundings once: hundreds of seeds mostly differ in nothing but their seed."""
-    around = [(surround(a, metric), surround(b, metric)) for a, b in pairs]
-    distinct = {repr(pair): pair for pair in around}
-    return [judge_pair(*pair, metric.name) for pair in distinct.values()]
+    told = dict.fromkeys((_told_of(a, metric), _told_of(b, metric)) for a, b in pairs)
+    return [_judge_told(a, b, metric.name) for a, b in told]
+
+
+@lru_cache(maxsize=256)
+def _judge_told(one: _Told, other: _Told, metric: str) -> Fairness:
+    """A report compares the same arms on a metric for its tables, its leaders and its claims."""
+    return judge_pair(_surroundings(one), _surroundings(other), metric)
 
 
 def _unknown_arms(snapshot: Snapshot, *runs: Row) -> tuple[str, ...]:
@@ -275,19 +290,27 @@ def _text_of(value: object) -> str | None:
 
 def surround(run: Row, metric: Metric) -> Surroundings:
     """Return the settings of a run as they were carried out, and the machine and code of the job behind `metric`."""
+    return _surroundings(_told_of(run, metric))
+
+
+def _surroundings(told: _Told) -> Surroundings:
+    details = how_it_ran(json.loads(told.details))
+    return Surroundings({**flatten_settings(json.loads(told.settings)), **details}, **dict(told.rest))
+
+
+def _told_of(run: Row, metric: Metric) -> _Told:
     is_measured = metric.measured == "once"
     where = "measure" if is_measured else "train"
-    details = how_it_ran(json.loads(run[f"{where}_details"] or "{}"))
-    return Surroundings(
-        settings={**flatten_settings(json.loads(run["settings"] or "{}")), **details},
-        code=run["measure_code" if is_measured else "code"],
-        images=run["images"],
-        at_once=None if is_measured else run["at_once"],
-        infer_batch=_text_of(run.get("infer_batch_size")) if is_measured else None,
-        trials=run.get("trials") or UNSEARCHED,
-        drawn=tuple(run.get("drawn") or ()),
+    rest = {
+        "code": run["measure_code" if is_measured else "code"],
+        "images": run["images"],
+        "at_once": None if is_measured else run["at_once"],
+        "infer_batch": _text_of(run.get("infer_batch_size")) if is_measured else None,
+        "trials": run.get("trials") or UNSEARCHED,
+        "drawn": tuple(run.get("drawn") or ()),
         **{name: run[f"{where}_{name}"] for name in ("device", "driver", "torch", "timm", "host")},
-    )
+    }
+    return _Told(run["settings"] or "{}", run[f"{where}_details"] or "{}", tuple(rest.items()))
 
 
 def _compare_test_images(

@@ -7,12 +7,12 @@ first at its door, and hands the second down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from store.results import Connection, CorruptStore, find_corruption, open_snapsh
 
 QUERIES = Path(__file__).parents[2] / "store" / "queries"
 Row = Mapping[str, Any]
+T = TypeVar("T")
 AT_ONCE = 64
 """Jobs whose test images are asked for together: their names are all in memory meanwhile."""
 
@@ -46,6 +47,8 @@ class Snapshot:
     known: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict)
     judged: dict[str, Judged] = field(default_factory=dict)
     """What `ask_images` has read."""
+    kept: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    """What `keep` was given."""
 
     def ask(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Return the rows of store/queries/<query>.sql; of what was asked before, those that were given then.
@@ -81,6 +84,13 @@ class Snapshot:
                 told = sha256(repr((row["samples"], row["labels"])).encode()).hexdigest()
                 self.judged[row["job"]] = Judged(told, np.asarray(row["correct"], dtype=np.bool_))
         return {job: self.judged[job] for job in wanted if job in self.judged}
+
+    def keep(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Return what was made under this key before, else what `make` gives: of what is worked out from the rows."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        made: T = self.kept[key]
+        return made
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:

@@ -37,7 +37,12 @@ def read_trainings(snapshot: Snapshot, experiment: str, arm: str | None = None) 
 
     What a job's journal says counts.
     """
-    rows = snapshot.ask("trainings", name=experiment, arm=arm)
+    networks = snapshot.keep(("trainings", experiment), lambda: _judge_networks(snapshot, experiment))
+    return [one for one in networks if arm in (None, one.arm)]
+
+
+def _judge_networks(snapshot: Snapshot, experiment: str) -> list[NetworkTraining]:
+    rows = snapshot.ask("trainings", name=experiment)
     judge = _Judge(snapshot.home, {row["job"]: row for row in rows})
     return [NetworkTraining(row["arm"], row["cell"], row["role"], row["job"], judge.of(row["job"])) for row in rows]
 

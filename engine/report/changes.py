@@ -71,9 +71,8 @@ class Changes:
 
 def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: str | None) -> Changes:
     """Compare every arm of an experiment with its baseline on test accuracy."""
-    # One question for all arms: asked arm by arm, most of a report's time goes into them.
+    # One question for all arms: asked arm by arm, most of a report's time goes into it.
     snapshot.ask_each("compare_runs", "arm", arms, experiment=name)
-    snapshot.ask_each("trainings", "arm", arms, name=name)
     runs = (row for arm in arms for row in snapshot.ask("compare_runs", experiment=name, arm=arm))
     snapshot.ask_images(row["final_job"] for row in runs if row["final_job"] is not None)
     if baseline is None:

@@ -71,7 +71,7 @@ class Site:
         try:
             cursor.execute("use results")
             # What is known is known of the file, whichever cursor asked.
-            yield Snapshot(self.home, cursor, held.first.known, held.first.judged)
+            yield Snapshot(self.home, cursor, held.first.known, held.first.judged, held.first.kept)
         finally:
             cursor.close()
 

@@ -26,6 +26,6 @@ class Answers(Snapshot):
 
     def ask(self, query: str, **values: Any) -> list[dict[str, Any]]:
         if query == "trainings":  # whose training is known or not is a question beside all others
-            return [dict(row) for row in self.trainings if values["arm"] in (None, row["arm"])]
+            return [dict(row) for row in self.trainings]
         self.asked.append(query)
         return [dict(row) for row in self.answer(query, values)]

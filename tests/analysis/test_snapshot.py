@@ -109,3 +109,17 @@ def test_images_of_a_job_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert [list(first[job].right) for job in "ab"] == [[True, False], [True, True]]
     assert first["a"].images == first["b"].images == second["a"].images != second["c"].images
     assert "lost" not in second
+
+
+def test_what_is_worked_out_of_a_snapshot_is_worked_out_once(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(len(made))
+        return made[-1]
+
+    home = _made(tmp_path).home
+    with one_snapshot(home) as held:
+        assert [held.keep(("a",), make), held.keep(("b",), make), held.keep(("a",), make)] == [0, 1, 0]
+    with one_snapshot(home) as other:
+        assert other.keep(("a",), make) == 2, "of each snapshot"

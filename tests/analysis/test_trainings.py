@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.analysis import trainings as module
 from engine.analysis.claims import check_claims
 from engine.analysis.compare import compare_arms
 from engine.analysis.snapshot import one_snapshot
@@ -115,8 +116,13 @@ def test_comparisons_and_claims_on_test_images_say_what_the_report_says(
     assert (f"  footnote: {told}" in comparison_lines(found)) == (told in judged.reason) == is_told
 
 
-def test_one_arm_is_read_alone(made: SyntheticHome) -> None:
+def test_one_arm_is_told_alone_and_jobs_are_read_once(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
     collect(made.home)
+    read: list[str] = []
+    monkeypatch.setattr(module, "stored_words", lambda folder: read.append(folder.job))
     with one_snapshot(made.home) as snapshot:
         assert {one.arm for one in read_trainings(snapshot, "paper", "begun")} == {"begun"}
         assert read_trainings(snapshot, "paper", "gone") == []
+        assert {one.arm for one in read_trainings(snapshot, "paper")} >= {"begun", "plain"}
+    assert read
+    assert len(read) == len(set(read))
