@@ -59,11 +59,13 @@ class Front:
     points: Sequence[FrontPoint]
     notes: Sequence[str] = ()
 
+    width = 7.2  # inches, on paper as on a screen
+
 
 def draw_front(front: Front) -> Figure:
     """Return the chart: filled marks are on the front, hollow ones may be, faint ones are not."""
     with matplotlib.rc_context(STYLE):
-        figure = PlacedFigure(7.2, 4.6)
+        figure = PlacedFigure(front.width, 4.6)
         FigureCanvasAgg(figure)  # whose renderer says how wide a text is
         axes = figure.add_subplot()
         _draw_means(axes, front.points)

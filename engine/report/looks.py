@@ -82,6 +82,15 @@ class LooksFigure:
     networks: Sequence[NetworkLooks]
 
     @property
+    def width(self) -> float:
+        """Inches on a screen."""
+        return LooksSheet.on(SCREEN, self._columns, 1).width
+
+    @property
+    def _columns(self) -> int:
+        return 1 + sum(len(one.maps) for one in self.networks)
+
+    @property
     def note(self) -> str:
         return say("looks_figure", columns=" ".join(_column_texts(self.networks)))
 
@@ -89,7 +98,7 @@ class LooksFigure:
         """Return the figure: letters and pictures of a size for the paper."""
         networks = self.networks
         keys = [key for key in networks[0].places if all(key in one.places for one in networks)][:MOST_ROWS]
-        sheet = LooksSheet.on(paper, 1 + sum(len(one.maps) for one in networks), len(keys))
+        sheet = LooksSheet.on(paper, self._columns, len(keys))
         with paper.style():
             figure = Figure(figsize=(sheet.width, sheet.height))
             axes = figure.add_axes((0, 0, 1, 1))
@@ -259,7 +268,7 @@ def draw_deletion(rows: Sequence[Row], paper: Paper) -> Figure:
     across = min(len(told), MOST_ACROSS)
     down = -(-len(told) // across)
     with paper.style():
-        figure = paper.figure(2.0 * paper.width / SCREEN.width * down + 0.9, paper.width if across < 3 else None)
+        figure = paper.figure(2.0 * paper.width / SCREEN.width * down + 0.9)
         panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
         for axes, (arm, one) in zip(panels, told.items(), strict=False):
             _draw_curves(axes, arm, one, paper)

@@ -22,7 +22,7 @@ from engine.report.charts.grids import draw_grid
 from engine.report.charts.importance import draw_weights
 from engine.report.charts.likeness import draw_likenesses
 from engine.report.charts.parallel import draw_parallel
-from engine.report.charts.reliability import draw_reliability
+from engine.report.charts.reliability import Reliability, draw_reliability
 from engine.report.charts.style import COLUMN, SCREEN, Paper
 from engine.report.charts.trial_front import draw_trial_front
 from engine.report.front_chart import Front, draw_front
@@ -51,7 +51,8 @@ Drawn = TypeVar("Drawn", bound=Noted)
 class Chart:
     """A chart under the name its files get; `section` is where on the page it stands, `note` how to read it.
 
-    It is drawn for the paper it is seen on: `figure` for a screen, `narrow` for a column of print.
+    It is drawn for the paper it is seen on: `figure` for a screen, where it is `width` inches wide, `narrow` for a
+    column of print.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Chart:
     section: str = "charts"
     note: str = ""
     bars: Bars | None = None
+    width: float = SCREEN.width
 
     @cached_property
     def figure(self) -> Figure:
@@ -68,7 +70,7 @@ class Chart:
     @property
     def is_broad(self) -> bool:
         """Whether it takes the whole width of a page."""
-        return float(self.figure.get_figwidth()) > 6
+        return self.width > 6
 
     @cached_property
     def narrow(self) -> Figure:
@@ -92,26 +94,29 @@ class MapImage:
 
 def draw_charts(page: Page) -> list[Chart]:
     """Return every chart of a page, in its order."""
-    found = [replace(_chart(one, draw_bars), bars=one) for one in page.charts]
-    found += [_chart(page.effects, draw_effects)] if page.effects else []
+    found = [replace(_chart(one, draw_bars, one.width), bars=one) for one in page.charts]
+    found += [_chart(page.effects, draw_effects, page.effects.width)] if page.effects else []
     found += [_chart(one, draw_curves) for one in page.curves]
-    found += [_chart(one, _draw_front) for one in page.costs]
-    found += [_chart(one, draw_grid) for one in page.grids]
+    found += [_chart(one, _draw_front, one.width) for one in page.costs]
+    found += [_chart(one, draw_grid, one.width) for one in page.grids]
     found += [_chart(page.likeness, draw_likenesses)] if page.likeness else []
-    drawn = page.teachers.reliability if page.teachers else None
-    found += [Chart(drawn.name, drawn.title, partial(draw_reliability, drawn), "teachers")] if drawn else []
+    found += [_reliability_chart(page.teachers.reliability)] if page.teachers and page.teachers.reliability else []
     fronts = page.compression.charts if page.compression else []
-    found += [_chart(one, _draw_front, "compression") for one in fronts]
+    found += [_chart(one, _draw_front, one.width, "compression") for one in fronts]
     return found + (list(_search_charts(page.search.charts)) if page.search else [])
+
+
+def _reliability_chart(shown: Reliability) -> Chart:
+    return Chart(shown.name, shown.title, partial(draw_reliability, shown), "teachers", width=shown.width)
 
 
 def _search_charts(charts: SearchCharts) -> Iterator[Chart]:
     if charts.best:
-        yield _chart(charts.best, draw_best, "search")
+        yield _chart(charts.best, draw_best, section="search")
     if charts.front:
-        yield _chart(charts.front, draw_trial_front, "search")
-    yield from (_chart(one, draw_parallel, "search") for one in charts.parallels)
-    yield from (_chart(one, draw_weights, "search") for one in charts.weights)
+        yield _chart(charts.front, draw_trial_front, charts.front.width, "search")
+    yield from (_chart(one, draw_parallel, one.width, "search") for one in charts.parallels)
+    yield from (_chart(one, draw_weights, section="search") for one in charts.weights)
 
 
 def printed_charts(charts: Sequence[Chart]) -> list[Chart]:
@@ -124,8 +129,10 @@ def printed_charts(charts: Sequence[Chart]) -> list[Chart]:
     return [whole, *(one for one in charts if one.bars is None)]
 
 
-def _chart(shown: Drawn, draw: Callable[[Drawn, Paper], Figure], section: str = "charts") -> Chart:
-    return Chart(shown.name, shown.title, partial(draw, shown), section, " ".join(shown.notes))
+def _chart(
+    shown: Drawn, draw: Callable[[Drawn, Paper], Figure], width: float = SCREEN.width, section: str = "charts"
+) -> Chart:
+    return Chart(shown.name, shown.title, partial(draw, shown), section, " ".join(shown.notes), width=width)
 
 
 def _draw_front(front: Front, paper: Paper) -> Figure:
@@ -135,7 +142,10 @@ def _draw_front(front: Front, paper: Paper) -> Figure:
 
 def draw_map_charts(home: Home, page: Page) -> list[Chart]:
     """Return the figures of networks on the same images and the deletion curves, where the spec names maps."""
-    found = [Chart(one.name, "Attention maps", one.draw, "maps", one.note) for one in find_looks(home, page.map_rows)]
+    found = [
+        Chart(one.name, "Attention maps", one.draw, "maps", one.note, width=one.width)
+        for one in find_looks(home, page.map_rows)
+    ]
     is_tested = any(row.get("deletion") for row in page.map_rows)
     curves = Chart("deletion", "Deletion curves", partial(draw_deletion, page.map_rows), "maps", say("deletion_chart"))
     return [*found, curves] if is_tested else found

@@ -34,13 +34,10 @@ class Picture:
     is_broad: bool
 
 
-def list_pictures(site: Site, name: str, reading: Reading, section: str) -> list[Picture]:
+def list_pictures(reading: Reading, section: str) -> list[Picture]:
     """Return the pictures of a section of a report, but for curves, which pages draw themselves."""
     charts = [one for one in reading.chapter.charts if one.section == section and not one.name.startswith(LIVE)]
-    return [
-        Picture(one.name, one.title, one.note, version_of(reading, one), _is_broad(site, name, reading, one))
-        for one in charts
-    ]
+    return [Picture(one.name, one.title, one.note, version_of(reading, one), one.is_broad) for one in charts]
 
 
 def find_chart(reading: Reading, name: str) -> Chart | None:
@@ -66,11 +63,3 @@ def _draw(chart: Chart) -> bytes:
         text = to_svg(chart.figure, chart.name)
     head, tag, rest = text.replace(INK, "currentColor").partition(">")
     return f"{head}{tag}{INKS}{rest}".encode()
-
-
-def _is_broad(site: Site, name: str, reading: Reading, chart: Chart) -> bool:
-    def ask() -> bool:
-        with DRAWING:
-            return chart.is_broad
-
-    return site.kept.get(("broad", name, chart.name, version_of(reading, chart)), ask)

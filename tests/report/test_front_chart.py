@@ -62,3 +62,8 @@ def test_standing_is_by_the_share_of_draws() -> None:
 def test_arms_without_intervals_are_drawn() -> None:
     bare = [replace(point(name, 10, 90), span=None, top=None) for name in ("a", "b")]
     assert len(boxes(draw_front(Front("front", "A title", "ms", "%", bare)))) == 2
+
+
+def test_it_says_how_wide_it_is() -> None:
+    front = crowd(2, 0)
+    assert draw_front(front).get_figwidth() == pytest.approx(front.width)

@@ -121,6 +121,11 @@ def test_in_print_it_is_as_wide_as_a_column_or_two(home: Home) -> None:
     assert all(float(text.get_fontsize()) >= 7 for text in narrow.draw(COLUMN).axes[0].texts)
 
 
+def test_it_says_how_wide_it_is_on_a_screen(home: Home) -> None:
+    (figure,) = find_looks(home, [leave_looks(home, arm) for arm in ("a", "b")])
+    assert figure.draw(SCREEN).get_figwidth() == pytest.approx(figure.width)
+
+
 def test_a_figure_is_the_same_bytes_twice(home: Home) -> None:
     rows = [leave_looks(home, arm) for arm in ("a", "b")]
     first, second = (find_looks(home, rows)[0].draw(COLUMN) for _ in range(2))

@@ -39,6 +39,11 @@ class Bars:
     def is_empty(self) -> bool:
         return all(value is None for row in self.values.values() for value in row)
 
+    @property
+    def width(self) -> float:
+        """Inches on a screen, which has more room for very many bars."""
+        return min(11.0, max(SCREEN.width, 0.13 * len(self.points) * len(self.values) + 0.8))
+
 
 def draw_bars(bars: Bars, paper: Paper = SCREEN) -> Figure:
     """Return the chart; whiskers are intervals, points are seeds. The axis of values starts at 0."""
@@ -49,19 +54,13 @@ def draw_panels(charts: Sequence[Bars], paper: Paper = SCREEN) -> Figure:
     """Return charts of the same arms below one another, with one legend: a figure as the paper has it."""
     high = 1.6 if len(charts) > 1 else 2.6  # inches a panel
     with paper.style():
-        figure = paper.figure(high * len(charts) + 0.2 + 0.17 * len(charts[0].values) / 2, _width(charts[0], paper))
+        figure = paper.figure(high * len(charts) + 0.2 + 0.17 * len(charts[0].values) / 2, charts[0].width)
         axes = figure.subplots(len(charts), 1, squeeze=False)[:, 0]
         for at, bars in enumerate(charts):
             _draw_panel(axes[at], bars, paper, figure.get_figwidth(), 72 * high - 5 * paper.small)
         arms = charts[0].values
         draw_legend(figure, arms, paper, [_key(charts[0], arm, at) for at, arm in enumerate(arms)])
     return figure
-
-
-def _width(bars: Bars, paper: Paper) -> float:
-    """A page on the screen gives very many bars more room; a column of print is as wide as it is."""
-    count = len(bars.points) * len(bars.values)
-    return min(11.0, max(paper.width, 0.13 * count + 0.8)) if paper is SCREEN else paper.width
 
 
 def _key(bars: Bars, arm: str, at: int) -> Patch:

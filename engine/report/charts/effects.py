@@ -41,13 +41,15 @@ class Effects:
     points: Sequence[tuple[str, Sequence[Effect]]]
     notes: Sequence[str] = field(default_factory=tuple)
 
+    width = 1.25 * SCREEN.width  # inches on a screen
+
 
 def draw_effects(effects: Effects, paper: Paper = SCREEN) -> Figure:
     """Return a panel for each point on one axis of differences; a filled mark is told apart, a hollow one is not."""
     rows = [max(sum(_lines(one, paper) for one in held), 1) for _, held in effects.points]
     with paper.style():
         high = HIGH * paper.small / 9
-        figure = paper.figure(high * (sum(rows) + 1.6 * len(rows)) + 1.1 * paper.small / 9, _width(paper))
+        figure = paper.figure(high * (sum(rows) + 1.6 * len(rows)) + 1.1 * paper.small / 9, effects.width)
         panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=[row + 0.6 for row in rows])
         for axes, (point, held) in zip(panels[:, 0], effects.points, strict=True):
             _draw_panel(axes, held, paper)
@@ -55,10 +57,6 @@ def draw_effects(effects: Effects, paper: Paper = SCREEN) -> Figure:
         figure.suptitle(effects.title, x=0.01, ha="left", fontsize=paper.large)
         panels[-1, 0].set_xlabel(effects.across)
     return figure
-
-
-def _width(paper: Paper) -> float:
-    return paper.width * (1.25 if paper is SCREEN else 1.0)
 
 
 def _draw_panel(axes: Axes, held: Sequence[Effect], paper: Paper) -> None:

@@ -41,12 +41,16 @@ class SearchGrid:
     cells: Mapping[tuple[int, int], Tried]
     notes: Sequence[str] = field(default_factory=tuple)
 
+    @property
+    def width(self) -> float:
+        """Inches on a screen."""
+        return min(11.0, max(SCREEN.width, 0.7 * len(self.columns) + 2.4))
+
 
 def draw_grid(grid: SearchGrid, paper: Paper = SCREEN) -> Figure:
     """Return the heat map; what was not tried, or has no figure yet, is hatched and says so."""
     with paper.style():
-        wide = paper.width if paper is not SCREEN else max(paper.width, 0.7 * len(grid.columns) + 2.4)
-        figure = paper.figure(0.68 * paper.small / 9 * len(grid.rows) + 1.4, min(wide, 11.0))
+        figure = paper.figure(0.68 * paper.small / 9 * len(grid.rows) + 1.4, grid.width)
         axes = figure.add_subplot()
         colours = _scale(grid)
         for row in range(len(grid.rows)):

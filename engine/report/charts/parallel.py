@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from engine.report.charts.style import INK, SCREEN, Paper, break_name
+from engine.report.charts.style import INK, SCREEN, Paper, PlacedFigure, break_name
 
 COLOURS = "cividis"  # one order of lightness, seen alike by colour-blind readers and in grey
 ABSENT = -0.16  # where a line passes an axis that its trial did not draw
@@ -49,11 +49,13 @@ class Parallel:
     is_less: bool = False
     notes: Sequence[str] = field(default_factory=tuple)
 
+    width = WIDE[True]  # inches on a screen
+
 
 def draw_parallel(chart: Parallel, paper: Paper = SCREEN) -> Figure:
     """Return the chart; the best trials lie on top."""
     with paper.style():
-        figure = paper.figure(4.2 * paper.small / 9, WIDE[paper is SCREEN])
+        figure = PlacedFigure(WIDE[paper is SCREEN], 4.2 * paper.small / 9)
         axes = figure.add_subplot()
         colours = _colours(chart)
         _draw_lines(axes, chart, colours, paper)

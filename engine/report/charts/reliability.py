@@ -31,6 +31,8 @@ class Reliability:
     title: str
     lines: Mapping[str, ReliabilityLine]
 
+    width = 9.0  # inches on a screen
+
 
 def draw_reliability(chart: Reliability, paper: Paper = SCREEN) -> Figure:
     """Return accuracy against confidence and how often each confidence comes; on the diagonal sure is right.
@@ -39,7 +41,7 @@ def draw_reliability(chart: Reliability, paper: Paper = SCREEN) -> Figure:
     """
     with paper.style():
         is_wide = paper is SCREEN
-        figure = paper.figure(3.6 if is_wide else 4.4, 9.0 if is_wide else None)
+        figure = paper.figure(3.6 if is_wide else 4.4, chart.width)
         first, second = figure.subplots(1, 2) if is_wide else figure.subplots(2, 1)
         first.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
         for at, (name, line) in enumerate(chart.lines.items()):

@@ -78,8 +78,8 @@ class Paper:
             yield
 
     def figure(self, height: float, width: float | None = None) -> Figure:
-        """Return an empty figure of so many inches."""
-        return PlacedFigure(width or self.width, height)
+        """Return an empty figure of so many inches; `width` is that on a screen, a column is as wide as it is."""
+        return PlacedFigure(width if width and self is SCREEN else self.width, height)
 
 
 SCREEN = Paper(5.2, 9, 11)

@@ -47,12 +47,17 @@ class TrialFront:
     notes: Sequence[str] = field(default_factory=tuple)
     anew: Sequence[Whiskers] = ()
 
+    @property
+    def width(self) -> float:
+        """Inches on a screen, where its panels stand side by side."""
+        return 9.0 if self.spots else SCREEN.width
+
 
 def draw_trial_front(chart: TrialFront, paper: Paper = SCREEN) -> Figure:
     """Return the trials with their front, and beside it (in print below) how its volume grew."""
     with paper.style():
         count, is_wide = 1 + bool(chart.spots), paper is SCREEN
-        figure = paper.figure(3.6 if is_wide else 2.5 * count, 9.0 if is_wide and count > 1 else None)
+        figure = paper.figure(3.6 if is_wide else 2.5 * count, chart.width)
         panels = figure.subplots(*((1, count) if is_wide else (count, 1)), squeeze=False).ravel()
         if chart.spots:
             _draw_spots(panels[0], chart, paper)

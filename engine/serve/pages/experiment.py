@@ -98,7 +98,7 @@ def show_experiment(asked: Asked) -> View:
     if view is None and name not in known:
         return _unknown(asked, name, known)
     found = _look(asked, name, part) if name in known else Look(None, None)
-    body = _body(asked, name, found.reading) if found.reading is not None and part in ("", "results") else None
+    body = _body(asked, found.reading) if found.reading is not None and part in ("", "results") else None
     lacks = ask_lacks(asked.site, view) if part == "lacks" and view is not None else None
     title = view.title if view is not None else body.page.title if body else name
     head = _head(asked, view)
@@ -141,7 +141,7 @@ def _orders_for(view: ExperimentView) -> list[str]:
     return found + (["retry"] if has & {"failed", "cancelled"} else [])
 
 
-def _body(asked: Asked, name: str, reading: Reading) -> Body:
+def _body(asked: Asked, reading: Reading) -> Body:
     page, order = reading.page, Order(asked.word("sort"), asked.word("way") == "down")
     cells = [table.title for table in page.results]
     chosen = asked.word("cell") if asked.word("cell") in cells else ""
@@ -149,7 +149,7 @@ def _body(asked: Asked, name: str, reading: Reading) -> Body:
     shown = [table for table in page.results if not is_many or table.title == (chosen or cells[0])]
     first = asked.number("from", 0, 0, max(0, len(cells) - 1))
     overview = survey(page.results, asked.word("of"), first, SURVEYED) if len(cells) > 1 else None
-    pictures = {kind: list_pictures(asked.site, name, reading, kind) for kind in PICTURED}
+    pictures = {kind: list_pictures(reading, kind) for kind in PICTURED}
     return Body(
         page, reading.at, [lay_out(table, order) for table in shown], order, overview, cells if is_many else (),
         (chosen or cells[0]) if is_many else "", pictures, _map_rows(reading), reading.chapter.arms,

@@ -54,7 +54,7 @@ def show_teachers(asked: Asked) -> View:
     found = _look(asked, chosen, part) if chosen else Look(None, None)
     reading = found.reading
     section = reading.page.teachers if reading else None
-    pictures = list_pictures(asked.site, chosen, reading, "teachers") if reading else []
+    pictures = list_pictures(reading, "teachers") if reading else []
     return View("teachers", "Teachers", Teachers(taught, chosen, section, pictures, bool(reading), found.again, part))
 
 

@@ -132,3 +132,10 @@ def test_a_chart_without_one_value_is_empty() -> None:
     assert not BARS.is_empty
     assert Bars("a", "A", "%", ("one",), {"a": (None,), "b": (None,)}).is_empty
     assert not Bars("a", "A", "%", ("one",), {"a": (None,), "b": (0.0,)}).is_empty
+
+
+@pytest.mark.parametrize("arms", [2, 40, 200])
+def test_it_says_how_wide_it_is_on_a_screen(arms: int) -> None:
+    bars = Bars("a", "Memory", "MB", ("one",), {f"arm{at}": (1.0,) for at in range(arms)})
+    assert draw_bars(bars).get_figwidth() == pytest.approx(bars.width)
+    assert SCREEN.width <= bars.width <= 11

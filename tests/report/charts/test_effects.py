@@ -53,3 +53,7 @@ def test_the_longest_name_leaves_the_axis_its_room() -> None:
     assert to_pdf(figure)
     axes = figure.axes[0]
     assert axes.get_yticklabels()[0].get_text().count("\n") == 3
+
+
+def test_it_says_how_wide_it_is_on_a_screen() -> None:
+    assert draw_effects(EFFECTS).get_figwidth() == pytest.approx(EFFECTS.width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from matplotlib.colors import to_rgb
 
 from engine.report.charts.grids import SearchGrid, Tried, draw_grid
@@ -44,3 +45,10 @@ def test_cells_of_one_value_or_none_are_drawn() -> None:
     same = SearchGrid("s", "S", "a", "b", ("1",), ("1", "2"), {(0, 0): Tried(50.0, None, 1)})
     assert draw_grid(same, COLUMN).axes[0].texts[0].get_text() == "50.0\nn=1"
     assert len(draw_grid(SearchGrid("s", "S", "a", "b", ("1",), ("1",), {})).axes) == 1
+
+
+@pytest.mark.parametrize("columns", [2, 8, 40])
+def test_it_says_how_wide_it_is_on_a_screen(columns: int) -> None:
+    grid = SearchGrid("s", "S", "a", "b", ("1",), tuple(map(str, range(columns))), {})
+    assert draw_grid(grid).get_figwidth() == pytest.approx(grid.width)
+    assert draw_grid(grid, COLUMN).get_figwidth() == pytest.approx(COLUMN.width)

@@ -55,3 +55,8 @@ def test_equal_figures_have_one_colour_and_no_scale_beside_it() -> None:
     _, bright = lines_of(figure)
     assert (len(set(bright)), len(figure.axes)) == (1, 1)
     assert len(draw_parallel(CHART).axes) == 2
+
+
+def test_it_says_how_wide_it_is_on_a_screen() -> None:
+    assert draw_parallel(CHART).get_figwidth() == CHART.width
+    assert draw_parallel(CHART, COLUMN).get_figwidth() == pytest.approx(7.0), "over both columns of print"

@@ -48,3 +48,8 @@ def test_a_teacher_of_small_bins_alone_has_no_points() -> None:
     thin = ReliabilityLine((4.0, 3.0), (0.5, 0.5), (0.2, 0.8))
     left, _ = draw_reliability(Reliability("r", "R", {"vit": thin})).axes
     assert lines_of(left)["vit"] == ([], [])
+
+
+def test_it_says_how_wide_it_is_on_a_screen() -> None:
+    chart = Reliability("r", "R", {"vit": LINE})
+    assert draw_reliability(chart).get_figwidth() == pytest.approx(chart.width)

@@ -41,3 +41,8 @@ def test_what_was_trained_anew_has_its_interval_where_there_is_one() -> None:
     first, _ = draw_trial_front(replace(CHART, anew=[replace(one, across=(1.4, 1.6), up=(None, None))])).axes
     drawn = [np.asarray(line.get_xydata()).tolist() for line in first.lines[3:]]
     assert drawn == [[[1.4, 55.0], [1.6, 55.0]], [[1.5, 55.0]]]
+
+
+def test_it_says_how_wide_it_is_on_a_screen() -> None:
+    for chart in (CHART, replace(CHART, spots={}, fronts={})):
+        assert draw_trial_front(chart).get_figwidth() == pytest.approx(chart.width)
