@@ -29,6 +29,7 @@ from pathlib import Path
 
 from benchmarks import ROOT, Row
 from benchmarks.serve_live import SLOW, browser, fetch, measure_beside, writers
+from engine.serve.readings import SOON
 from tests.helpers.large_home import LargeHome, make_large_home
 
 FIRST_PAGE, ANY_PAGE, NEW_POINT, KEPT_RATE, AS_FAST = 0.5, 1.0, 1.0, 0.98, 5.0  # what is promised
@@ -134,6 +135,10 @@ def _pages(made: LargeHome) -> list[Row]:
         "curves of a run": f"/points?job={one.jobs['student']}",
         "curves of 20 runs": "/points?name=val_loss" + "".join(f"&job={run.jobs['student']}" for run in made.runs[:20]),
     }  # fmt: skip
+    parts = {
+        "results of an experiment": f"/e/{name}?part=results", "what it lacks": f"/e/{name}?part=lacks",
+        "statistics of a comparison": f"/compare?a={name}/original&a={name}/sparse&part=statistics",
+    }  # fmt: skip
     case = f"pages of {len(made.runs):,} runs"
     rows = []
     with _serve(made) as (port, _):
@@ -144,7 +149,16 @@ def _pages(made: LargeHome) -> list[Row]:
             rows.append(_page_row(case, page, _seconds(port, address), ANY_PAGE, 1))
             again = statistics.median(_seconds(port, address) for _ in range(5))
             rows.append(_page_row(case, f"{page}, again", again, ANY_PAGE, 5))
+        rows += [_page_row(case, part, _seconds_until(port, address), ANY_PAGE, 1) for part, address in parts.items()]
     return rows
+
+
+def _seconds_until(port: int, address: str) -> float:
+    """Return the seconds until the part of a page that comes after it is there, asked for again as a browser does."""
+    started = time.perf_counter()
+    while b"aria-busy" in (text := fetch(port, address)) or b"being worked out" in text:
+        time.sleep(SOON)
+    return time.perf_counter() - started
 
 
 def _page_row(case: str, figure: str, seconds: float, promised: float, n: int) -> Row:

@@ -22,15 +22,19 @@ from engine.spec.synonyms import hint_word
 from engine.verify.certificate import read_certificates
 from store.metrics import METRICS
 
+CURVES = "curves"
 PARTS = (
-    "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
+    "runs", "cells", "jobs", "origins", CURVES, "teachers", "students", "bins", "maps", "splits", "images",
     "damaged", "noise", "commits", "imported", "imported_curves", "searched", "searches", "winners",
 )  # fmt: skip
 
 
-def read_page(snapshot: Snapshot, name: str, columns: Sequence[str] | None = None) -> Page:
-    """Return the page of an experiment, its tables with `columns`. Raises QueryError for an unknown experiment."""
-    rows = read_rows(snapshot, name)
+def read_page(snapshot: Snapshot, name: str, columns: Sequence[str] | None = None, *, with_curves: bool = True) -> Page:
+    """Return the page of an experiment, its tables with `columns`. Raises QueryError for an unknown experiment.
+
+    `with_curves`: its learning curves too, for which all that was ever logged is looked through.
+    """
+    rows = read_rows(snapshot, name, with_curves=with_curves)
     sheet = Sheet(rows)
     changes = compare_baseline(snapshot, name, sheet.arms, sheet.baseline)
     compression = read_compression(snapshot, name, sheet.baseline, changes.comparisons)
@@ -47,11 +51,12 @@ def check_columns(columns: Sequence[str]) -> None:
             raise QueryError(f"there is no metric {name!r}", where="--columns", fix=hint_word(name, METRICS))
 
 
-def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
+def read_rows(snapshot: Snapshot, name: str, *, with_curves: bool = True) -> ReportRows:
     """Return all that a page needs of the store for an experiment. Raises QueryError for an unknown one."""
     snapshot.check_experiment(name)
     (about,) = snapshot.ask("report_about", name=name)
-    parts = {part: snapshot.ask(f"report_{part}", name=name) for part in PARTS}
+    asked = [part for part in PARTS if with_curves or part != CURVES]
+    parts = {CURVES: [], **{part: snapshot.ask(f"report_{part}", name=name) for part in asked}}
     published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
     trainings, followings = read_trainings(snapshot, name), compare_untaught(snapshot, name)
     parts["damaged"] += _find_damage(snapshot, name)

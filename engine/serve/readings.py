@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # it draws: what loads seconds of packages is loaded when som
 
 T = TypeVar("T")
 REST = 4.0  # times as long as a page took until it is made anew: a fifth of a core at most
-PATIENCE = 0.4  # seconds that an answer waits for a page that is being made
-SOON = 1.0  # seconds until a page that is being made is asked for again
+PATIENCE = 0.8  # seconds that an answer waits for a page that is being made
+SOON = 0.3  # seconds until a page that is being made is asked for again
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,25 @@ def _make_chapter(home: Home, snapshot: Snapshot, name: str) -> Chapter:
     from engine.report import make_chapter
     from engine.report.reading import read_page
 
-    return make_chapter(home, read_page(snapshot, name))
+    # Pages draw the curves themselves, from the points of the jobs.
+    return make_chapter(home, read_page(snapshot, name, with_curves=False))
 
 
 def count_runs(snapshot: Snapshot, name: str) -> int:
     """Return how many runs an experiment has, 0 for one that is not in the results."""
     found = snapshot.db.execute("select count(*) from runs where experiment = $name", {"name": name}).fetchall()
     return int(found[0][0])
+
+
+def begin_newest(site: Site) -> None:
+    """Have the newest page of those that are made apart made before somebody asks for one, without waiting for it.
+
+    The process that makes it starts, and brings what it needs, in as long as a page takes.
+    """
+    with site.snapshot() as snapshot:
+        found = snapshot.ask("serve_large", least=LARGE) if snapshot is not None else []
+    for row in found:
+        look(site, row["experiment"], patience=0)
 
 
 def known(snapshot: Snapshot | None) -> Snapshot:

@@ -22,6 +22,7 @@ from engine.serve.access import Access
 from engine.serve.app import make_app
 from engine.serve.connections import Connection
 from engine.serve.guard import Guard
+from engine.serve.readings import begin_newest
 from engine.serve.rendering import render
 from engine.serve.routes import PAGES
 from engine.serve.shapes import MOST_HEAD
@@ -55,7 +56,7 @@ def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None
 def warm_up(site: Site) -> None:
     """Make the pages that are opened first, for nobody: what is read and imported for them is there when they are.
 
-    Where curves lie is found last.
+    Where curves lie is found last, and the page of a large experiment goes on being made beside the first answers.
     """
     for address in WARMED:
         asked = Asked(site)
@@ -64,6 +65,7 @@ def warm_up(site: Site) -> None:
             render(asked, made, address)
     t_interval([0.0, 1.0])  # brings scipy, which takes longer than any page
     site.deltas.warm_up()
+    begin_newest(site)
 
 
 def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.analysis.snapshot import Snapshot
 from engine.collect import rebuild
 from engine.errors import QueryError
 from engine.home.paths import Home
@@ -32,6 +35,21 @@ def test_a_page_is_made_once(home: Home) -> None:
     first = look(site, "study", PATIENT)
     assert first.again is None
     assert look(site, "study").reading is first.reading is read_whole(site, "study")
+
+
+def test_nothing_that_was_logged_is_looked_through(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page draws its curves itself, from the points of the jobs."""
+    asked: list[str] = []
+    real = Snapshot._ask
+
+    def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        asked.append(query)
+        return real(self, query, values)
+
+    monkeypatch.setattr(Snapshot, "_ask", note)
+    look(Site(home), "study", PATIENT)
+    assert "report_runs" in asked
+    assert "report_curves" not in asked
 
 
 def test_a_new_publication_waits_its_rest(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

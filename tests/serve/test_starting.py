@@ -10,6 +10,9 @@ import uvicorn
 
 from engine.errors import XpError
 from engine.home.paths import Home
+from engine.serve import readings
+from engine.serve.apart import Apart
+from engine.serve.readings import read_whole
 from engine.serve.site import Site
 from engine.serve.starting import WARMED, CalmServer, listen, show_address, warm_up
 
@@ -61,6 +64,25 @@ def test_what_is_opened_first_is_made_before(done_home: Home) -> None:
         assert snapshot is not None
         assert snapshot.known
     assert {f"/{path}" for path in ("", "runs", "queue")} == set(WARMED)
+
+
+@pytest.mark.parametrize(("least", "begun"), [(1, ["read_apart"]), (1000, [])])
+def test_the_newest_of_large_pages_is_begun_with_the_server(
+    done_home: Home, monkeypatch: pytest.MonkeyPatch, least: int, begun: list[str]
+) -> None:
+    asked: list[str] = []
+
+    class Noted(Apart):
+        def run(self, make, *words):  # type: ignore[no-untyped-def]  # as the one that it stands for
+            asked.append(make.__name__)
+            return make(*words)
+
+    monkeypatch.setattr(readings, "LARGE", least)
+    site = Site(done_home, apart=Noted())
+    warm_up(site)
+    if begun:
+        assert read_whole(site, "study").page.experiment == "study"
+    assert asked == begun
 
 
 def test_a_home_without_anything_is_no_trouble(empty_home: Home) -> None:
