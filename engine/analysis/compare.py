@@ -335,7 +335,7 @@ def _compare_test_images(
 
 
 def _unlike_images(snapshot: Snapshot, one: str, two: str) -> Mismatch:
-    names = {row["job"]: row["samples"] for row in snapshot.ask("compare_images", jobs=[one, two])}
+    names = {row["job"]: row["samples"] for row in snapshot.ask("compare_samples", jobs=[one, two])}
     common = len(set(names[one]) & set(names[two]))
     sizes = [f"{len(names[job])} images" for job in (one, two)]
     return Mismatch("the test set", sizes[0], f"{sizes[1]}, of which {common} are common", other_images=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,3 +29,9 @@ class Answers(Snapshot):
             return [dict(row) for row in self.trainings]
         self.asked.append(query)
         return [dict(row) for row in self.answer(query, values)]
+
+
+def image_row(job: str, right: Iterable[bool], samples: Sequence[object], labels: Sequence[int]) -> dict[str, Any]:
+    """What the store tells of a job's test images: their names, and what tells these and their labels from others."""
+    told = repr((list(samples), list(labels)))
+    return {"job": job, "samples": list(samples), "images": told, "correct": "".join(str(int(one)) for one in right)}

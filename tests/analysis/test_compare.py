@@ -26,7 +26,7 @@ from engine.analysis.power import Design
 from engine.analysis.speeds import ONE_NETWORK
 from engine.analysis.statistics import Interval, mcnemar_p, p_of
 from engine.errors import QueryError
-from tests.analysis.answering import Answers
+from tests.analysis.answering import Answers, image_row
 
 SAME = {"data": {"split": "60/20/20"}, "student": {"arch": "tiny"}}
 
@@ -61,7 +61,7 @@ class Store:
         self.snapshot = Answers(answer=self._answer)
 
     def _answer(self, query: str, values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-        if query == "compare_images":
+        if query in ("compare_images", "compare_samples"):
             return [row for row in self.images if row["job"] in values["jobs"]]
         if query == "compare_rounds":
             return [row for row in self.rounds if row["job"] in values["jobs"]]
@@ -259,7 +259,7 @@ def test_unequal_epochs_are_refused_with_the_control_that_is_missing(store: Stor
 def images(
     job: str, correct: Sequence[bool], samples: str = "xyzw", labels: Sequence[int] = (0, 1, 2, 3)
 ) -> dict[str, Any]:
-    return {"job": job, "samples": list(samples), "labels": list(labels), "correct": list(correct)}
+    return image_row(job, correct, samples, labels)
 
 
 def test_test_images_are_paired_first_minus_second(store: Store) -> None:
@@ -371,10 +371,7 @@ def test_hits_of_maps_are_not_judged_by_what_networks_say(store: Store) -> None:
     hits = {"a": 0.5, "b": 0.75}
     store.runs = [run_row(arm, seed, pointing_game=value) for arm, value in hits.items() for seed in (0, 1, 2)]
     right = {"a": [True, True, False, False], "b": [True, True, True, False]}
-    store.images = [
-        {"job": row["final_job"], "samples": list("wxyz"), "labels": [0] * 4, "correct": right[str(row["arm"])]}
-        for row in store.runs
-    ]
+    store.images = [image_row(row["final_job"], right[str(row["arm"])], "wxyz", [0] * 4) for row in store.runs]
     found = store.compare("pointing_game")
     assert found.difference.mean == pytest.approx(0.25)
     assert (found.images, found.difference.over, found.p) == (None, "seeds", None)

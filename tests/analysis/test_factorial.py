@@ -14,7 +14,7 @@ from engine.analysis.crossed import crossed_interval
 from engine.analysis.factorial import Effect, contrasts, measure_effects, read_factorials
 from engine.analysis.grids import Factor, Grid
 from engine.analysis.statistics import holm, p_of, t_interval
-from tests.analysis.answering import Answers
+from tests.analysis.answering import Answers, image_row
 from tests.analysis.test_compare import run_row
 
 
@@ -135,7 +135,7 @@ def test_effects_are_over_seeds_and_test_images() -> None:
     right = {arm: draw.random((3, 60)) < 0.5 + 0.2 * (arm == "11") for arm in ("00", "01", "10", "11")}
     rows = {arm: [row(arm, seed, float(right[arm][seed].mean()), "one") for seed in range(3)] for arm in right}
     images = [
-        {"job": f"train-{arm}-{seed}", "samples": list(range(60)), "labels": [0] * 60, "correct": list(told[seed])}
+        image_row(f"train-{arm}-{seed}", told[seed], range(60), [0] * 60)
         for arm, told in right.items() for seed in range(3)
     ]  # fmt: skip
     (found,) = read_factorials(answers(rows, images), "paper", list(rows), "00")
@@ -143,7 +143,7 @@ def test_effects_are_over_seeds_and_test_images() -> None:
     expected = [(c + d - a - b) / 2, (b + d - a - c) / 2, d - c - b + a]
     assert [effect.interval for effect in found.effects] == [crossed_interval(table) for table in expected]
     assert [effect.p for effect in found.effects] == [p_of(effect.interval) for effect in found.effects]
-    images[0]["samples"] = list(range(1, 61))
+    images[0] = image_row("train-00-0", right["00"][0], range(1, 61), [0] * 60)
     (apart,) = read_factorials(answers(rows, images), "paper", list(rows), "00")
     assert {effect.interval.over for effect in apart.effects} == {"seeds"}
 

@@ -92,13 +92,13 @@ def test_what_is_asked_for_all_arms_at_once_is_known_of_each(tmp_path: Path, mon
 
 
 def test_images_of_a_job_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"a": ("xy", [True, False]), "b": ("xy", [True, True]), "c": ("xz", [True, True])}
+    told = {"a": ("xy", "10"), "b": ("xy", "11"), "c": ("xz", "11")}
     asked: list[list[str]] = []
 
     def answer(_self: Snapshot, _query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         asked.append(values["jobs"])
         return [
-            {"job": job, "samples": list(told[job][0]), "labels": [0, 1], "correct": told[job][1]}
+            {"job": job, "images": told[job][0], "correct": told[job][1]}
             for job in values["jobs"] if job in told
         ]  # fmt: skip
 

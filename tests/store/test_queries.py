@@ -75,10 +75,14 @@ def test_experiments_and_claims_are_listed(db: duckdb.DuckDBPyConnection) -> Non
 
 
 def test_images_come_in_one_order_whatever_the_journal_had(db: duckdb.DuckDBPyConnection) -> None:
-    assert ask(db, "compare_images", jobs=["train-long"]) == [("train-long", ["a", "b"], [2, 1], [False, True])]
-    ((job, samples, labels, correct),) = ask(db, "compare_images", jobs=["prune-arm0"])
-    assert (job, samples, labels) == ("prune-arm0", [f"s{at}" for at in range(8)], [1] * 8)
-    assert correct == [True] * 6 + [False] * 2
+    ((job, images, correct),) = ask(db, "compare_images", jobs=["train-long"])
+    assert (job, correct) == ("train-long", "01"), "a as 2, which is wrong, and b as 1"
+    told = {
+        job: images for job, images, _ in ask(db, "compare_images", jobs=["train-long", "prune-arm0", "prune-arm1"])
+    }
+    assert told["train-long"] == images != told["prune-arm0"] == told["prune-arm1"]
+    assert ask(db, "compare_images", jobs=["prune-arm0"])[0][2] == "11111100"
+    assert ask(db, "compare_samples", jobs=["train-long"]) == [("train-long", ["a", "b"])]
 
 
 def test_cells_have_their_runs_behind_them_in_the_order_of_seeds(db: duckdb.DuckDBPyConnection) -> None:
