@@ -13,6 +13,7 @@ from engine.report.charts.style import INK, SCREEN, Paper, colour_of, draw_legen
 
 NARROW = 0.32  # inches of a bar: below that a number of four letters stands upright
 THIN = 0.1  # inches: below that there is no room for numbers
+LONGEST, LETTER = 24, 0.58  # letters of a group's name in one line, and how wide one is in its own size
 HATCH = "///"
 Edges = tuple[float, float]
 
@@ -143,7 +144,8 @@ def _label_bar(axes: Axes, place: float, text: str, top: float, paper: Paper, *,
 
 def _label_groups(axes: Axes, bars: Bars, paper: Paper, room: float) -> None:
     """Name each group below it, and each bar by the number that its arm has in the legend."""
-    axes.set_xticks(range(len(bars.points)), [_wrap(point_name(point)) for point in bars.points])
+    most = min(LONGEST, int(72 * room / 0.8 * len(bars.values) / (LETTER * paper.small)))
+    axes.set_xticks(range(len(bars.points)), [_wrap(point_name(point), most) for point in bars.points])
     axes.tick_params(length=0)
     if room < THIN or len(bars.values) < 2:
         return
@@ -155,5 +157,7 @@ def _label_groups(axes: Axes, bars: Bars, paper: Paper, room: float) -> None:
     axes.tick_params(axis="x", which="major", pad=4 + 1.4 * paper.small)
 
 
-def _wrap(name: str) -> str:
-    return name.replace(" ", "\n") if len(name) > 24 else name
+def _wrap(name: str, most: int) -> str:
+    """Break a name that has more letters than fit under its group: between settings, then before a value."""
+    lines = name.split(" ") if len(name) > most else [name]
+    return "\n".join(line.replace("=", "=\n") if len(line) > most else line for line in lines)

@@ -128,6 +128,16 @@ def test_groups_are_named_by_their_points() -> None:
     assert names == ["a\npoint\nwith\na\nvery\nlong\nname", ""]
 
 
+@pytest.mark.parametrize("paper", [SCREEN, COLUMN])
+def test_names_of_groups_do_not_touch_each_other(paper: Paper) -> None:
+    rates = tuple(f"train.lr={rate}" for rate in (0.0005, 0.001, 0.002, 0.004, 0.008))
+    figure = draw_bars(Bars("a", "A", "%", rates, dict.fromkeys("abcd", (1.0,) * 5)), paper)
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    boxes = [tick.get_window_extent().expanded(1.05, 1) for tick in figure.axes[0].get_xticklabels()]
+    assert not any(one.overlaps(two) for one, two in combinations(boxes, 2))
+
+
 def test_a_chart_without_one_value_is_empty() -> None:
     assert not BARS.is_empty
     assert Bars("a", "A", "%", ("one",), {"a": (None,), "b": (None,)}).is_empty
