@@ -27,6 +27,7 @@ from engine.serve.rendering import render
 from engine.serve.routes import PAGES
 from engine.serve.shapes import MOST_HEAD
 from engine.serve.site import Site
+from engine.serve.streams import running_jobs
 from engine.serve.view import Asked, View
 
 HOST, PORT = "127.0.0.1", 8420
@@ -56,7 +57,7 @@ def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None
 def warm_up(site: Site) -> None:
     """Make the pages that are opened first, for nobody: what is read and imported for them is there when they are.
 
-    Where curves lie is found last, and the page of a large experiment goes on being made beside the first answers.
+    Where curves lie is found last; where no job runs, the page of a large experiment is made beside the first answers.
     """
     for address in WARMED:
         asked = Asked(site)
@@ -65,7 +66,8 @@ def warm_up(site: Site) -> None:
             render(asked, made, address)
     t_interval([0.0, 1.0])  # brings scipy, which takes longer than any page
     site.deltas.warm_up()
-    begin_newest(site)
+    if not running_jobs(site.home):  # from which it would take time for what nobody may ask for
+        begin_newest(site)
 
 
 def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:

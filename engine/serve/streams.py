@@ -125,11 +125,12 @@ class Look:
 
     def _find_journals(self) -> None:
         """Note whose journals to look at; one that is new there counts as grown once."""
-        jobs = _running_jobs(self._site.home)[:MOST]
+        jobs = running_jobs(self._site.home)[:MOST]
         self._sizes = {job: self._sizes.get(job) for job in jobs}
 
 
-def _running_jobs(home: Home) -> list[str]:
+def running_jobs(home: Home) -> list[str]:
+    """Return the jobs that the queue of a home says are running."""
     if not home.queue_db.exists():
         return []
     try:

@@ -10,7 +10,7 @@ import uvicorn
 
 from engine.errors import XpError
 from engine.home.paths import Home
-from engine.serve import readings
+from engine.serve import readings, starting
 from engine.serve.apart import Apart
 from engine.serve.readings import read_whole
 from engine.serve.site import Site
@@ -66,9 +66,9 @@ def test_what_is_opened_first_is_made_before(done_home: Home) -> None:
     assert {f"/{path}" for path in ("", "runs", "queue")} == set(WARMED)
 
 
-@pytest.mark.parametrize(("least", "begun"), [(1, ["read_apart"]), (1000, [])])
-def test_the_newest_of_large_pages_is_begun_with_the_server(
-    done_home: Home, monkeypatch: pytest.MonkeyPatch, least: int, begun: list[str]
+@pytest.mark.parametrize(("least", "running", "begun"), [(1, [], ["read_apart"]), (1, ["train-1"], []), (1000, [], [])])
+def test_the_newest_of_large_pages_is_begun_with_the_server_where_nothing_runs(
+    done_home: Home, monkeypatch: pytest.MonkeyPatch, least: int, running: list[str], begun: list[str]
 ) -> None:
     asked: list[str] = []
 
@@ -78,6 +78,7 @@ def test_the_newest_of_large_pages_is_begun_with_the_server(
             return make(*words)
 
     monkeypatch.setattr(readings, "LARGE", least)
+    monkeypatch.setattr(starting, "running_jobs", lambda home: running)
     site = Site(done_home, apart=Noted())
     warm_up(site)
     if begun:
