@@ -237,6 +237,13 @@ def test_a_metric_is_held_to_the_machine_and_code_that_made_it(
     assert [one.what for one in store.compare(metric, anyway=True).unfair] == unfair
 
 
+def test_what_one_pair_of_seeds_alone_differs_in_is_unfair(store: Store) -> None:
+    store.runs = [run_row(arm, seed, val_top1=0.5 + seed / 10) for arm in "ab" for seed in range(3)]
+    assert store.compare().unfair == ()
+    store.runs[-1] = run_row("b", 2, val_top1=0.6, code="d")
+    assert [one.what for one in store.compare(anyway=True).unfair] == ["the code"]
+
+
 def test_a_footnote_is_of_what_decides_no_accuracy_but_its_last_digits(store: Store) -> None:
     other = {"train_device": "A100", "train_torch": "3", "train_timm": "2", "train_host": "n2", "train_driver": "560"}
     store.runs = [run_row("a", 0, val_top1=0.5), run_row("b", 0, val_top1=0.6, **other)]

@@ -11,8 +11,6 @@ import uvicorn
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.serve import readings, starting
-from engine.serve.apart import Apart
-from engine.serve.readings import read_whole
 from engine.serve.site import Site
 from engine.serve.starting import WARMED, CalmServer, listen, show_address, warm_up
 
@@ -66,23 +64,15 @@ def test_what_is_opened_first_is_made_before(done_home: Home) -> None:
     assert {f"/{path}" for path in ("", "runs", "queue")} == set(WARMED)
 
 
-@pytest.mark.parametrize(("least", "running", "begun"), [(1, [], ["read_apart"]), (1, ["train-1"], []), (1000, [], [])])
+@pytest.mark.parametrize(("least", "running", "begun"), [(1, [], ["study"]), (1, ["train-1"], []), (1000, [], [])])
 def test_the_newest_of_large_pages_is_begun_with_the_server_where_nothing_runs(
     done_home: Home, monkeypatch: pytest.MonkeyPatch, least: int, running: list[str], begun: list[str]
 ) -> None:
     asked: list[str] = []
-
-    class Noted(Apart):
-        def run(self, make, *words):  # type: ignore[no-untyped-def]  # as the one that it stands for
-            asked.append(make.__name__)
-            return make(*words)
-
     monkeypatch.setattr(readings, "LARGE", least)
+    monkeypatch.setattr(readings, "look", lambda site, name, patience: asked.append(name))
     monkeypatch.setattr(starting, "running_jobs", lambda home: running)
-    site = Site(done_home, apart=Noted())
-    warm_up(site)
-    if begun:
-        assert read_whole(site, "study").page.experiment == "study"
+    warm_up(Site(done_home))
     assert asked == begun
 
 

@@ -85,6 +85,15 @@ def test_images_come_in_one_order_whatever_the_journal_had(db: duckdb.DuckDBPyCo
     assert ask(db, "compare_samples", jobs=["train-long"]) == [("train-long", ["a", "b"])]
 
 
+def test_an_image_without_an_answer_is_not_told_right() -> None:
+    with duckdb.connect() as held:
+        held.execute(
+            "create table predictions (job varchar, part varchar, sample varchar, label integer, predicted integer)"
+        )
+        held.execute("insert into predictions values ('j', 'test', 'a', 1, null), ('j', 'test', 'b', 1, 1)")
+        assert ask(held, "compare_images", jobs=["j"])[0][2] == "01"
+
+
 def test_cells_have_their_runs_behind_them_in_the_order_of_seeds(db: duckdb.DuckDBPyConnection) -> None:
     rows = {row[:3]: row[3:] for row in ask(db, "freeze_cells", name="paper")}
     n, mean, std, low, high, runs = rows[("arm", "data.split=60/20/20", "macs")]
