@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.analysis.snapshot import Snapshot
 from engine.home.paths import Home
 
@@ -29,6 +31,19 @@ class Answers(Snapshot):
             return [dict(row) for row in self.trainings]
         self.asked.append(query)
         return [dict(row) for row in self.answer(query, values)]
+
+
+def note_queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list in which each query stands that is asked of the store from now on."""
+    asked: list[str] = []
+    real = Snapshot._ask
+
+    def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        asked.append(query)
+        return real(self, query, values)
+
+    monkeypatch.setattr(Snapshot, "_ask", note)
+    return asked
 
 
 def image_row(job: str, right: Iterable[bool], samples: Sequence[object], labels: Sequence[int]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.paths import open_home
+from tests.analysis.answering import note_queries
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 
@@ -54,14 +55,7 @@ def test_home_without_results_says_what_to_do(tmp_path: Path) -> None:
 def test_what_was_asked_before_is_not_asked_again_and_no_answer_is_shared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    real = Snapshot._ask
-
-    def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        asked.append(query)
-        return real(self, query, values)
-
-    monkeypatch.setattr(Snapshot, "_ask", note)
+    asked = note_queries(monkeypatch)
     with one_snapshot(_made(tmp_path).home) as held:
         for _ in range(2):
             rows = held.ask("compare_runs", experiment="paper", arm="only")
@@ -75,16 +69,9 @@ def test_what_was_asked_before_is_not_asked_again_and_no_answer_is_shared(
 
 
 def test_what_is_asked_for_all_arms_at_once_is_known_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    real = Snapshot._ask
     with one_snapshot(_made(tmp_path).home) as held:
         expected = [held._ask("compare_runs", {"experiment": "paper", "arm": arm}) for arm in ("only", "other")]
-
-        def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-            asked.append(query)
-            return real(self, query, values)
-
-        monkeypatch.setattr(Snapshot, "_ask", note)
+        asked = note_queries(monkeypatch)
         held.ask_each("compare_runs", "arm", ["only", "other"], experiment="paper")
         assert [held.ask("compare_runs", experiment="paper", arm=arm) for arm in ("only", "other")] == expected
         assert len(expected[0]) == 1

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.analysis.snapshot import Snapshot
 from engine.collect import rebuild
 from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.serve import readings
 from engine.serve.readings import look, look_now, read_whole
 from engine.serve.site import Site
+from tests.analysis.answering import note_queries
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 PATIENT = 60.0
@@ -39,14 +37,7 @@ def test_a_page_is_made_once(home: Home) -> None:
 
 def test_nothing_that_was_logged_is_looked_through(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page draws its curves itself, from the points of the jobs."""
-    asked: list[str] = []
-    real = Snapshot._ask
-
-    def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        asked.append(query)
-        return real(self, query, values)
-
-    monkeypatch.setattr(Snapshot, "_ask", note)
+    asked = note_queries(monkeypatch)
     look(Site(home), "study", PATIENT)
     assert "report_runs" in asked
     assert "report_curves" not in asked
